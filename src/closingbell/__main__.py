@@ -1,0 +1,5 @@
+"""``python -m closingbell`` is ``closingbell``."""
+
+from closingbell.cli_commands import main
+
+main()

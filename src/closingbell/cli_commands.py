@@ -1,0 +1,66 @@
+"""Every command by name; a command's module is imported when the command is used.
+
+``closingbell NAME`` and ``flask --app closingbell NAME`` are the same command.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+import click
+from flask import Flask
+from flask.cli import AppGroup, FlaskGroup
+
+import closingbell
+
+# name -> module:attribute. Modules are loaded one at a time, so that a quick look stays quick.
+COMMANDS: dict[str, str] = {
+    "db": "closingbell.commands.database:db",
+    "demo": "closingbell.commands.demo:demo",
+    "export": "closingbell.commands.export:export",
+    "import-orders": "closingbell.commands.orders:import_orders",
+    "init-db": "closingbell.commands.database:init_db",
+    "refresh-prices": "closingbell.commands.prices:refresh_prices_command",
+    "replay": "closingbell.commands.replay:replay",
+    "run-daily-price-update": "closingbell.commands.prices:run_daily_price_update",
+    "view-job-logs": "closingbell.commands.runs:view_job_logs",
+}
+
+
+class CommandTable(AppGroup):
+    """The application's commands: those of COMMANDS besides whatever else was registered on the application."""
+
+    def __init__(self, registered: click.Group) -> None:
+        super().__init__(name=registered.name, commands=dict(registered.commands))
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted({*super().list_commands(ctx), *COMMANDS})
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        target = COMMANDS.get(cmd_name)
+        if target is None:
+            return super().get_command(ctx, cmd_name)
+        module, _, attribute = target.partition(":")
+        command: click.Command = getattr(import_module(module), attribute)
+        return command
+
+
+def _create_app() -> Flask:
+    return closingbell.create_app()
+
+
+def main() -> Any:
+    """The console script ``closingbell``."""
+    version = click.version_option(closingbell.__version__, package_name="closingbell", prog_name="closingbell")
+    group = FlaskGroup(
+        name="closingbell",
+        create_app=_create_app,
+        add_version_option=False,
+        help="Keeps a portfolio's prices and dividends right, on the exchange's own clock.",
+    )
+    return version(group).main(prog_name="closingbell")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""The commands: parse, call a job, a use case or a query, print."""

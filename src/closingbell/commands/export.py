@@ -1,0 +1,70 @@
+"""Taking out what is stored."""
+
+from __future__ import annotations
+
+import csv
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from datetime import date
+from decimal import Decimal
+from itertools import chain
+from typing import Any, TextIO
+
+import click
+from flask.cli import with_appcontext
+
+from closingbell.commands.output import NEW_YORK, Command, DateType, symbols_option, to_json
+from closingbell.domain.money import plain
+from closingbell.errors import UsageError
+from closingbell.jobs.context import current_context
+from closingbell.queries.exports import COLUMNS, EXPORTS, Range, Row, export_rows
+from closingbell.stores.marks import require_tables
+from closingbell.utils.text import formula_safe
+
+
+@click.command("export", cls=Command)
+@click.argument("what", type=click.Choice(sorted(EXPORTS)))
+@click.option("--format", "format_", type=click.Choice(["csv", "json"]), default="csv", show_default=True)
+@symbols_option
+@click.option("--from", "first", type=DateType(), help="First date, YYYY-MM-DD.")
+@click.option("--to", "last", type=DateType(), help="Last date, YYYY-MM-DD; for positions the date they are of.")
+@with_appcontext
+def export(what: str, format_: str, symbols: tuple[str, ...] | None, first: date | None, last: date | None) -> None:
+    """Write prices (as traded), orders, positions, runs or corporate actions to standard output."""
+    if first is not None and last is not None and first > last:
+        raise UsageError(f"--from {first} lies after --to {last}")
+    context = current_context()
+    require_tables(context.database)
+    today = context.clock.now().astimezone(NEW_YORK).date()
+    rows = export_rows(context.database, what, Range(symbols, first, last), today=today)
+    (_write_csv if format_ == "csv" else _write_json)(sys.stdout, COLUMNS[what], rows)
+
+
+def _write_csv(out: TextIO, columns: Sequence[str], rows: Iterator[Row]) -> None:
+    """CSV whose text cells no spreadsheet runs; numbers stay numbers."""
+    # The first row is asked for before the heading is written: an error then leaves nothing half done.
+    first = next(rows, None)
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(columns)
+    for row in chain([first] if first else [], rows):
+        writer.writerow([_cell(row[name]) for name in columns])
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, Decimal):
+        return plain(value)
+    if isinstance(value, str):
+        return formula_safe(value)
+    return value.isoformat() if hasattr(value, "isoformat") else str(value)
+
+
+def _write_json(out: TextIO, columns: Sequence[str], rows: Iterator[Row]) -> None:
+    """A JSON array, one object a line."""
+    separator = "[\n"
+    for row in rows:
+        out.write(separator + json.dumps({name: row[name] for name in columns}, default=to_json))
+        separator = ",\n"
+    out.write("[]\n" if separator == "[\n" else "\n]\n")

@@ -1,0 +1,121 @@
+"""What all commands share: tables as text or JSON, errors as one line and an exit code, dates as arguments."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, fields, is_dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import click
+
+from closingbell.domain.money import plain
+from closingbell.errors import ClosingbellError, ImportRefusedError, UsageError
+
+EXIT_FAILED = 1
+EXIT_USAGE = 2
+EXIT_PARTIAL = 3
+
+NEW_YORK = ZoneInfo("America/New_York")
+
+format_option = click.option(
+    "--format", "format_", type=click.Choice(["text", "json"]), default="text", show_default=True, help="Output form."
+)
+
+
+class Command(click.Command):
+    """A command whose expected errors are one line on standard error and an exit code."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except ImportRefusedError as error:
+            for reason in error.reasons:
+                click.echo(reason, err=True)
+            click.echo(f"error: {error}", err=True)
+            ctx.exit(EXIT_FAILED)
+        except ClosingbellError as error:
+            click.echo(f"error: {error}", err=True)
+            ctx.exit(EXIT_USAGE if isinstance(error, UsageError) else EXIT_FAILED)
+
+
+class DateType(click.ParamType[date]):
+    """A calendar date, YYYY-MM-DD."""
+
+    name = "date"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> date:
+        if isinstance(value, date):
+            return value
+        try:
+            return date.fromisoformat(value)
+        except ValueError:
+            self.fail(f"{value!r} is not a date; write YYYY-MM-DD", param, ctx)
+
+
+def split_symbols(_ctx: click.Context, _param: click.Parameter, value: str | None) -> tuple[str, ...] | None:
+    """``aapl, MSFT`` as ("AAPL", "MSFT"); nothing as None."""
+    if value is None:
+        return None
+    symbols = tuple(dict.fromkeys(part.strip().upper() for part in value.split(",") if part.strip()))
+    if not symbols:
+        raise click.BadParameter("name at least one symbol, as in --symbols AAPL,MSFT")
+    return symbols
+
+
+symbols_option = click.option(
+    "--symbols", callback=split_symbols, metavar="A,B", help="Only these companies, by symbol."
+)
+
+
+def new_york(moment: datetime) -> str:
+    """An instant in New York time, to the second."""
+    return moment.astimezone(NEW_YORK).strftime("%Y-%m-%d %H:%M:%S %Z")
+
+
+def to_json(value: Any) -> Any:
+    """Numbers that must stay exact as text, instants with their offset."""
+    if isinstance(value, Decimal):
+        return plain(value)
+    if isinstance(value, date | datetime):
+        return value.isoformat()
+    if is_dataclass(value) and not isinstance(value, type):
+        return asdict(value)
+    raise TypeError(f"{type(value).__name__} has no JSON form")
+
+
+def print_json(value: Any) -> None:
+    """A value as indented JSON."""
+    click.echo(json.dumps(value, default=to_json, indent=2))
+
+
+def print_rows(rows: Sequence[Any], format_: str, *, columns: Mapping[str, Callable[[Any], str]], empty: str) -> None:
+    """Rows (dataclasses) as JSON, or as a table of ``columns``: heading -> text of a cell."""
+    if format_ == "json":
+        print_json([{field.name: getattr(row, field.name) for field in fields(row)} for row in rows])
+    elif not rows:
+        click.echo(empty)
+    elif sys.stdout.isatty():
+        _print_rich(rows, columns)
+    else:
+        _print_plain([list(columns), *[[cell(row) for cell in columns.values()] for row in rows]])
+
+
+def _print_rich(rows: Sequence[Any], columns: Mapping[str, Callable[[Any], str]]) -> None:
+    from rich.console import Console  # noqa: PLC0415  (keeps it out of start-up; pipes never need it)
+    from rich.table import Table  # noqa: PLC0415  (keeps it out of start-up)
+
+    table = Table(*columns, box=None, pad_edge=False, header_style="bold")
+    for row in rows:
+        table.add_row(*(cell(row) for cell in columns.values()))
+    Console().print(table)
+
+
+def _print_plain(lines: Sequence[Sequence[str]]) -> None:
+    widths = [max(len(line[i]) for line in lines) for i in range(len(lines[0]))]
+    for line in lines:
+        click.echo("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())

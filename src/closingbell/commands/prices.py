@@ -1,0 +1,153 @@
+"""Fetching prices by hand."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
+from datetime import date
+from typing import Any
+
+import click
+from flask.cli import with_appcontext
+
+from closingbell.commands.output import (
+    EXIT_FAILED,
+    EXIT_PARTIAL,
+    Command,
+    DateType,
+    format_option,
+    print_json,
+    symbols_option,
+)
+from closingbell.domain.runs import GOOD_OUTCOMES, ItemOutcome, Outcome, RunStatus, RunSummary
+from closingbell.jobs.context import JobContext, Progress, current_context
+from closingbell.jobs.price_planning import Selection, plan_refresh
+from closingbell.jobs.price_updater import refresh_prices, update_daily_prices
+from closingbell.stores.marks import claim_origin
+from closingbell.utils.logs import configure_logs
+from closingbell.utils.text import listed
+
+EXIT_CODES = {RunStatus.SUCCESS: 0, RunStatus.FAILED: EXIT_FAILED, RunStatus.PARTIAL: EXIT_PARTIAL}
+
+
+@click.command("run-daily-price-update", cls=Command)
+@click.option("--dry-run", is_flag=True, help="Print what would be fetched and stop.")
+@format_option
+@with_appcontext
+def run_daily_price_update(dry_run: bool, format_: str) -> None:
+    """Fetch and store every missing or provisional close of every company that somebody holds."""
+    _run(lambda context, _: update_daily_prices(context), Selection(), dry_run=dry_run, format_=format_)
+
+
+@click.command("refresh-prices", cls=Command)
+@symbols_option
+@click.option("--date", "on", type=DateType(), help="Only this session, YYYY-MM-DD.")
+@click.option("--force", is_flag=True, help="Ask again even for what is settled.")
+@click.option("--dry-run", is_flag=True, help="Print what would be fetched and stop.")
+@format_option
+@with_appcontext
+def refresh_prices_command(
+    symbols: tuple[str, ...] | None, on: date | None, force: bool, dry_run: bool, format_: str
+) -> None:
+    """Fetch prices of chosen companies and dates; without options, of all that is held."""
+    _run(refresh_prices, Selection(symbols, on, force), dry_run=dry_run, format_=format_)
+
+
+def _run(job: Any, selection: Selection, *, dry_run: bool, format_: str) -> None:
+    """Carry out a price job with progress on the screen and its outcome as the exit code."""
+    context = current_context()
+    configure_logs(context.settings.log_level, context.settings.log_format)
+    if dry_run:
+        _print_plan(context, selection, format_)
+        return
+    with _progress(quiet=format_ == "json") as progress:
+        summary: RunSummary = job(replace(context, progress=progress), selection)
+    if format_ == "json":
+        print_json(summary)
+    else:
+        print_summary(summary)
+    sys.exit(EXIT_CODES[summary.status])
+
+
+def _print_plan(context: JobContext, selection: Selection, format_: str) -> None:
+    claim_origin(context.database, context.settings.origin, clock=context.clock)
+    plan = plan_refresh(context, selection)
+    if format_ == "json":
+        print_json([{"symbol": item.symbol, "first": item.first, "wanted": item.wanted} for item in plan.items])
+        return
+    for item in plan.items:
+        click.echo(item.in_words())
+    for skipped in plan.skipped:
+        click.echo(f"{skipped.symbol}  skipped: {skipped.message}")
+    click.echo(f"would send {len(plan.items)} requests" if plan.items else "nothing is due")
+
+
+def print_summary(summary: RunSummary) -> None:
+    """The outcome of a run in a few lines, failures by name."""
+    for item in summary.failed:
+        click.echo(f"{item.symbol}: {item.message or item.outcome.value}", err=True)
+    click.echo(f"{summary.status.value}: {summary.message}")
+    click.echo(
+        f"successful {_count(summary, Outcome.STORED, Outcome.PROVISIONAL)}, failed {len(summary.failed)}, "
+        f"skipped {_count(summary, Outcome.SKIPPED)}, unchanged {_count(summary, Outcome.UNCHANGED)}; "
+        f"{sum(item.stored_count for item in summary.items)} bars stored, "
+        f"{sum(item.changed_count for item in summary.items)} changed, "
+        f"{summary.request_count} requests (run {summary.run_id})"
+    )
+    skipped = [item for item in summary.items if item.outcome is Outcome.SKIPPED]
+    if skipped:
+        click.echo(f"skipped {listed([item.symbol for item in skipped])}: {skipped[0].message}")
+
+
+def _count(summary: RunSummary, *outcomes: Outcome) -> int:
+    return sum(item.outcome in outcomes for item in summary.items)
+
+
+def _progress(*, quiet: bool) -> AbstractContextManager[Progress]:
+    """A bar with symbol, counts and time left on a terminal; one line a failure elsewhere."""
+    if quiet:
+        return nullcontext(Progress())
+    if sys.stderr.isatty():
+        return _Bar()
+    return nullcontext(Progress())
+
+
+class _Bar(AbstractContextManager[Progress]):
+    """A progress bar that names the current symbol."""
+
+    def __enter__(self) -> Progress:
+        from rich.console import Console  # noqa: PLC0415  (keeps it out of start-up; only a terminal needs it)
+        from rich.progress import (  # noqa: PLC0415  (keeps it out of start-up)
+            BarColumn,
+            MofNCompleteColumn,
+            TextColumn,
+            TimeRemainingColumn,
+        )
+        from rich.progress import Progress as RichProgress  # noqa: PLC0415  (keeps it out of start-up)
+
+        columns = [
+            TextColumn("{task.description:<12}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[failed]} failed"),
+            TimeRemainingColumn(),
+        ]
+        self._rich = RichProgress(*columns, console=Console(stderr=True), transient=True)
+        self._task = self._rich.add_task("planning", total=None, failed=0)
+        self._failed = 0
+        self._rich.start()
+        return Progress(planned=self._planned, asked=self._asked, ended=self._ended)
+
+    def __exit__(self, *_error: object) -> None:
+        self._rich.stop()
+
+    def _planned(self, count: int) -> None:
+        self._rich.update(self._task, total=count, description="fetching")
+
+    def _asked(self, symbol: str) -> None:
+        self._rich.update(self._task, description=symbol)
+
+    def _ended(self, item: ItemOutcome) -> None:
+        self._failed += item.outcome not in GOOD_OUTCOMES
+        self._rich.update(self._task, advance=1, failed=self._failed)

@@ -1,0 +1,146 @@
+"""Settings: read once, frozen, and refused with the variable's name when they are wrong.
+
+Every value comes from the environment, from a ``.env`` file in the current folder, or, for ``NAME``, from the file that
+``NAME_FILE`` names (for secrets).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+from typing import Any
+
+from pydantic import AwareDatetime, Field, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from closingbell.errors import SettingsError
+from closingbell.utils.clock import Clock, OffsetClock, SystemClock
+
+
+class _FileSecrets(PydanticBaseSettingsSource):
+    """Reads ``X`` from the file that the environment variable ``X_FILE`` names."""
+
+    def get_field_value(self, field: Any, field_name: str) -> tuple[Any, str, bool]:
+        variable = f"{field_name.upper()}_FILE"
+        path = os.environ.get(variable)
+        if not path:
+            return None, field_name, False
+        if os.environ.get(field_name.upper()):
+            raise SettingsError(f"{field_name.upper()} and {variable} are both set; keep one")
+        try:
+            return Path(path).read_text(encoding="utf-8").strip(), field_name, False
+        except OSError as error:
+            raise SettingsError(f"{variable}: cannot read {path} ({error.strerror})") from None
+
+    def __call__(self) -> dict[str, Any]:
+        values = {name: self.get_field_value(field, name)[0] for name, field in self.settings_cls.model_fields.items()}
+        return {name: value for name, value in values.items() if value is not None}
+
+
+class Settings(BaseSettings):
+    """What closingbell can be told from outside; see docs/settings.md."""
+
+    model_config = SettingsConfigDict(
+        frozen=True, env_file=".env", extra="ignore", env_ignore_empty=True, hide_input_in_errors=True
+    )
+
+    database_url: str = Field("", description="Where the data lives. Empty: SQLite in the instance folder.")
+    instance_path: Path = Field(Path("instance"), description="Folder of the default database.")
+    jobs_enabled: bool = Field(True, description="False: no scheduler thread exists; commands still work.")
+    scheduler_api_enabled: bool = Field(False, description="Turns on the HTTP API over the scheduler.")
+    yahoo_base_url: str = Field(
+        "",
+        description="An http address that gets the requests for all of Yahoo's hosts. Empty: Yahoo itself.",
+    )
+    yahoo_requests_per_minute: int = Field(
+        60,
+        ge=0,
+        description="Budget shared by every closingbell process of this user on this machine. 0: no limit.",
+    )
+    yahoo_concurrency: int = Field(8, ge=1, le=256, description="Requests under way at once.")
+    yahoo_timeout_s: float = Field(20.0, gt=0, le=300, description="Deadline of one request, whatever happens.")
+    closingbell_now: AwareDatetime | None = Field(
+        None, description="The instant at which the clock starts, for replays: ISO 8601 with an offset."
+    )
+    cache_dir: Path | None = Field(None, description="Cookies and the request budget. Empty: the user's cache folder.")
+    log_level: str = Field("WARNING", description="DEBUG, INFO, WARNING or ERROR.")
+    log_format: str = Field("text", description="text or json.")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return init_settings, _FileSecrets(settings_cls), env_settings, dotenv_settings
+
+    @field_validator("yahoo_base_url")
+    @classmethod
+    def _plain_http(cls, value: str) -> str:
+        if value and not value.startswith("http://"):
+            raise ValueError("must start with http:// (it is spoken to as a plain proxy), or be empty for Yahoo")
+        return value.rstrip("/")
+
+    @field_validator("log_level")
+    @classmethod
+    def _known_level(cls, value: str) -> str:
+        if value.upper() not in {"DEBUG", "INFO", "WARNING", "ERROR"}:
+            raise ValueError("must be DEBUG, INFO, WARNING or ERROR")
+        return value.upper()
+
+    @field_validator("log_format")
+    @classmethod
+    def _known_format(cls, value: str) -> str:
+        if value not in {"text", "json"}:
+            raise ValueError("must be text or json")
+        return value
+
+    @model_validator(mode="after")
+    def _no_false_history(self) -> Settings:
+        # A simulated clock with the real Yahoo behind it would write a false history into a live database.
+        if self.closingbell_now is not None and not self.yahoo_base_url:
+            raise ValueError("CLOSINGBELL_NOW: needs YAHOO_BASE_URL, so that no simulated time is mixed with live data")
+        return self
+
+    @property
+    def effective_database_url(self) -> str:
+        """``database_url``, or SQLite in the instance folder."""
+        return self.database_url or f"sqlite:///{self.instance_path / 'closingbell.sqlite'}"
+
+    @property
+    def is_replay(self) -> bool:
+        """Whether what is fetched comes from something else than Yahoo itself, or at a simulated time."""
+        return self.closingbell_now is not None or bool(self.yahoo_base_url)
+
+    @property
+    def origin(self) -> str:
+        """``live`` or ``replay``: which kind of data these settings fetch."""
+        return "replay" if self.is_replay else "live"
+
+    def source_id(self) -> str:
+        """A short name for the source behind ``yahoo_base_url``; caches of different sources are kept apart."""
+        if not self.yahoo_base_url:
+            return "yahoo"
+        return "replay-" + hashlib.sha256(self.yahoo_base_url.encode()).hexdigest()[:12]
+
+    def clock(self) -> Clock:
+        """The clock that everything is told the time by."""
+        return OffsetClock(self.closingbell_now) if self.closingbell_now else SystemClock()
+
+
+def load_settings(**overrides: Any) -> Settings:
+    """Read the settings; raise SettingsError with the variable's name when one is wrong."""
+    try:
+        return Settings(**overrides)
+    except ValidationError as error:
+        raise SettingsError("; ".join(_in_words(detail) for detail in error.errors())) from None
+
+
+def _in_words(detail: Any) -> str:
+    """One pydantic complaint as a sentence that starts with the variable's name."""
+    message = str(detail["msg"]).removeprefix("Value error, ")
+    return f"{str(detail['loc'][0]).upper()}: {message}" if detail["loc"] else message

@@ -1,0 +1,79 @@
+"""Exact numbers: decimals at the doors, scaled integers inside.
+
+A price is kept in *millionths* of the major currency unit (6 decimals), money with 4 decimals, quantities and
+amounts per share with 10. Scaled integers are exact in every database's BIGINT, and cheap to compare by the million.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal, InvalidOperation, localcontext
+
+from closingbell.errors import ValueOutOfRangeError
+
+PRICE_SCALE = 6
+MONEY_SCALE = 4
+QUANTITY_SCALE = 10
+
+BIGINT_MAX = 2**63 - 1
+
+# Quoted unit -> (major currency, how many quoted units make one major unit).
+MINOR_UNITS: dict[str, tuple[str, int]] = {
+    "GBp": ("GBP", 100),
+    "GBX": ("GBP", 100),
+    "ZAc": ("ZAR", 100),
+    "ILA": ("ILS", 100),
+    "KWF": ("KWD", 1000),
+}
+
+
+def to_scaled(value: Decimal, scale: int) -> int:
+    """``value`` x 10^scale as an exact integer; raise ValueOutOfRangeError when it would lose digits or overflow."""
+    if not value.is_finite():
+        raise ValueOutOfRangeError(f"{value} is not a number that can be stored")
+    with localcontext() as context:
+        context.prec = 60
+        scaled = value.scaleb(scale)
+        whole = int(scaled)
+        if scaled != whole:
+            raise ValueOutOfRangeError(f"{value} has more than {scale} decimals")
+    if not -BIGINT_MAX <= whole <= BIGINT_MAX:
+        raise ValueOutOfRangeError(f"{value} is too large for a column with {scale} decimals")
+    return whole
+
+
+def from_scaled(value: int, scale: int) -> Decimal:
+    """The decimal that ``to_scaled`` made ``value`` of."""
+    return Decimal(value).scaleb(-scale)
+
+
+def price_to_decimal(micros: int) -> Decimal:
+    """A price in millionths as a Decimal with at least two decimals (``102.5`` prints as ``102.50``)."""
+    price = from_scaled(micros, PRICE_SCALE).normalize()
+    exponent = price.as_tuple().exponent
+    return price if isinstance(exponent, int) and exponent <= -2 else price.quantize(Decimal("0.01"))
+
+
+def parse_decimal(text: str, scale: int) -> Decimal:
+    """A typed-in number with at most ``scale`` decimals; raise ValueError with a sentence that names it."""
+    try:
+        value = Decimal(text.strip())
+        to_scaled(value, scale)
+    except InvalidOperation:
+        raise ValueError(f"{text!r} is not a number") from None
+    except ValueOutOfRangeError as error:
+        raise ValueError(str(error)) from None
+    return value
+
+
+def plain(value: Decimal) -> str:
+    """``value`` in plain notation without trailing zeros beyond two decimals."""
+    normal = value.normalize()
+    exponent = normal.as_tuple().exponent
+    if isinstance(exponent, int) and exponent > -2:
+        normal = normal.quantize(Decimal("0.01"))
+    return format(normal, "f")
+
+
+def major_unit(quoted: str) -> tuple[str, int]:
+    """The ISO currency behind a quoted unit and its divisor: ``GBp`` gives ``("GBP", 100)``."""
+    return MINOR_UNITS.get(quoted, (quoted, 1))

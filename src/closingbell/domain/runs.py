@@ -1,0 +1,96 @@
+"""What a run is and how it ended."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class RunStatus(StrEnum):
+    """The seed's four."""
+
+    RUNNING = "RUNNING"
+    SUCCESS = "SUCCESS"
+    FAILED = "FAILED"
+    PARTIAL = "PARTIAL"
+
+
+class Outcome(StrEnum):
+    """How one company ended in a run."""
+
+    STORED = "stored"
+    UNCHANGED = "unchanged"
+    PROVISIONAL = "provisional"
+    QUARANTINED = "quarantined"
+    MISSING = "missing"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+
+
+GOOD_OUTCOMES = frozenset({Outcome.STORED, Outcome.UNCHANGED, Outcome.PROVISIONAL, Outcome.SKIPPED})
+
+
+@dataclass(frozen=True, slots=True)
+class ItemOutcome:
+    """One company's end in a run: expected sessions, how many of them are stored, and what went wrong."""
+
+    symbol: str
+    company_id: int | None
+    outcome: Outcome
+    expected_count: int
+    covered_count: int
+    stored_count: int = 0
+    changed_count: int = 0
+    quarantined_count: int = 0
+    error_kind: str | None = None
+    message: str | None = None
+    attempt_count: int = 0
+    duration_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class RunSummary:
+    """A finished run; ``expected_count`` and ``covered_count`` are sessions over all companies."""
+
+    run_id: int
+    job_name: str
+    status: RunStatus
+    message: str
+    items: tuple[ItemOutcome, ...]
+    expected_count: int
+    covered_count: int
+    request_count: int
+
+    @property
+    def failed(self) -> list[ItemOutcome]:
+        """The companies that did not end well."""
+        return [item for item in self.items if item.outcome not in GOOD_OUTCOMES]
+
+
+def status_from_coverage(items: Sequence[ItemOutcome]) -> RunStatus:
+    """SUCCESS when every expected session is covered, FAILED when none is, PARTIAL between.
+
+    Nothing expected is SUCCESS; a company that failed although nothing of it was expected still counts as failed.
+    """
+    expected = sum(item.expected_count for item in items)
+    covered = sum(item.covered_count for item in items)
+    failed = sum(item.outcome not in GOOD_OUTCOMES for item in items)
+    if covered >= expected and not failed:
+        return RunStatus.SUCCESS
+    return RunStatus.FAILED if covered == 0 else RunStatus.PARTIAL
+
+
+def in_words(job_name: str, items: Sequence[ItemOutcome], newest: str) -> str:
+    """The run in one sentence: "4 of 5 expected closes up to 2012-11-30 stored, 1 rate_limited"."""
+    if not items:
+        return f"{job_name}: nothing is due"
+    expected = sum(item.expected_count for item in items)
+    covered = sum(item.covered_count for item in items)
+    reasons: dict[str, int] = {}
+    for item in items:
+        if item.outcome not in GOOD_OUTCOMES:
+            reason = item.error_kind or item.outcome.value
+            reasons[reason] = reasons.get(reason, 0) + 1
+    told = "".join(f", {count} {reason}" for reason, count in sorted(reasons.items()))
+    return f"{covered} of {expected} expected closes up to {newest} stored{told}"

@@ -1,0 +1,141 @@
+"""Every exception that closingbell raises on purpose.
+
+::
+
+    ClosingbellError
+    ├── SettingsError                 a setting is missing, malformed or contradicts another
+    ├── UsageError                    a caller asked for something that cannot be
+    │   ├── UnknownSymbolError        no company of that symbol is known here
+    │   └── ClosedDayError            the exchange was closed on that day
+    ├── ImportRefusedError            a file was not imported; carries the bad lines
+    ├── DatabaseError
+    │   ├── DatabaseNotReadyError     no tables, or tables of another version
+    │   ├── OriginMismatchError       replayed and live data would be mixed
+    │   └── ValueOutOfRangeError      a number does not fit its column
+    ├── NaiveDatetimeError            a datetime without a zone came to a door
+    ├── RunCancelledError             somebody asked this run to stop
+    └── ProviderError                 a provider did not give what was asked
+        ├── TemporaryProviderError    worth another try
+        │   ├── RateLimitedError      carries retry_after_s where the provider named it
+        │   ├── SourceDownError       refused, reset, 5xx, a page instead of data
+        │   └── DeadlineExceededError the call was given up at its deadline
+        └── PermanentProviderError    the same question will get the same answer
+            ├── SymbolUnknownError    the provider does not know the symbol
+            ├── NoDataError           the provider has nothing for the range
+            └── BadAnswerError        an answer that cannot be read or belongs to another question
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+
+class ClosingbellError(Exception):
+    """Base of everything raised on purpose."""
+
+
+class SettingsError(ClosingbellError):
+    """A setting is missing, malformed or contradicts another; names the variable."""
+
+
+class UsageError(ClosingbellError):
+    """A caller asked for something that cannot be."""
+
+
+class UnknownSymbolError(UsageError):
+    """No company of that symbol is known here."""
+
+
+class ClosedDayError(UsageError):
+    """The exchange was closed on that day."""
+
+
+class ImportRefusedError(ClosingbellError):
+    """A file was not imported; ``reasons`` holds one sentence per bad line."""
+
+    def __init__(self, message: str, reasons: Sequence[str] = ()) -> None:
+        super().__init__(message)
+        self.reasons = tuple(reasons)
+
+
+class DatabaseError(ClosingbellError):
+    """The database is not as it must be."""
+
+
+class DatabaseNotReadyError(DatabaseError):
+    """The database has no tables, or tables of another version."""
+
+
+class OriginMismatchError(DatabaseError):
+    """Replayed and live data would be mixed."""
+
+
+class ValueOutOfRangeError(DatabaseError, ValueError):
+    """A number does not fit its column: too large, or not finite."""
+
+
+class NaiveDatetimeError(ClosingbellError, ValueError):
+    """A datetime without a zone came to a door."""
+
+
+class RunCancelledError(ClosingbellError):
+    """Somebody asked this run to stop."""
+
+
+class ProviderError(ClosingbellError):
+    """A provider did not give what was asked; ``kind`` is what logs and outcomes call it."""
+
+    kind = "provider_error"
+
+
+class TemporaryProviderError(ProviderError):
+    """Worth another try."""
+
+    kind = "temporary"
+    retry_after_s: float | None = None
+
+
+class RateLimitedError(TemporaryProviderError):
+    """The provider asks for fewer requests; ``retry_after_s`` where it named a time."""
+
+    kind = "rate_limited"
+
+    def __init__(self, message: str, *, retry_after_s: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
+class SourceDownError(TemporaryProviderError):
+    """Refused, reset, 5xx, or a page instead of data."""
+
+    kind = "source_down"
+
+
+class DeadlineExceededError(TemporaryProviderError):
+    """The call was given up at its deadline."""
+
+    kind = "deadline_exceeded"
+
+
+class PermanentProviderError(ProviderError):
+    """The same question will get the same answer."""
+
+    kind = "permanent"
+
+
+class SymbolUnknownError(PermanentProviderError):
+    """The provider does not know the symbol."""
+
+    kind = "symbol_unknown"
+
+
+class NoDataError(PermanentProviderError):
+    """The provider has nothing for the range."""
+
+    kind = "no_data"
+
+
+class BadAnswerError(PermanentProviderError):
+    """An answer that cannot be read, or that belongs to another question."""
+
+    kind = "bad_answer"

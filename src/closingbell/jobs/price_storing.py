@@ -1,0 +1,382 @@
+"""One chunk of answers: compared, checked, stored in one transaction, and how each company ended."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import Connection
+
+from closingbell.domain.bars import (
+    YOUNG_SESSIONS,
+    Bar,
+    CheckedBars,
+    MergedBars,
+    Neighbourhood,
+    StoredBar,
+    check_bars,
+    merge_bars,
+)
+from closingbell.domain.corporate_actions import splits_of
+from closingbell.domain.planning import CompanyState, FetchItem, SessionList, next_ask_at, settled_until
+from closingbell.domain.runs import ItemOutcome, Outcome
+from closingbell.errors import ProviderError
+from closingbell.jobs.context import JobContext
+from closingbell.jobs.price_planning import Plan
+from closingbell.jobs.runner import Run
+from closingbell.providers.base import DailyHistory
+from closingbell.stores import actions, companies, job_log, prices, quarantine
+from closingbell.stores.bulk import raw_instant
+
+WRONG_CURRENCY = "wrong_currency"
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """What came of one item of the plan: a history or an error."""
+
+    item: FetchItem
+    history: DailyHistory | None
+    error: ProviderError | None
+    attempt_count: int
+    duration_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What the database holds around a chunk's answers."""
+
+    bars: dict[int, dict[date, StoredBar]]
+    previous_closes: dict[int, int]
+    doubtful: dict[int, dict[tuple[date, str], Bar]]
+    splits: dict[int, dict[date, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Settling:
+    """One company's answer, decided: what to write and how it ended."""
+
+    company_id: int
+    history: DailyHistory
+    checked: CheckedBars
+    merged: MergedBars
+    settled_to: date | None
+    previous_close: int | None
+    gaps: dict[date, tuple[str, int, datetime | None]]
+    filled_gaps: list[date]
+    released: list[date]
+    coverage: tuple[date, date] | None
+    outcome: ItemOutcome
+
+
+@dataclass(slots=True)
+class _Batch:
+    """Everything that one transaction writes."""
+
+    settlings: list[_Settling] = field(default_factory=list)
+    outcomes: list[ItemOutcome] = field(default_factory=list)
+
+
+def store_chunk(context: JobContext, run: Run, plan: Plan, chunk: Sequence[Fetched]) -> list[ItemOutcome]:
+    """Store a chunk of answers; return how each company ended. Safe to repeat: what is stored already is unchanged."""
+    now = context.clock.now()
+    ids = _company_ids(context, plan, chunk, now)
+    known = _load_known(context, ids, chunk)
+    batch = _Batch()
+    for fetched in chunk:
+        state = plan.states[fetched.item.symbol]
+        calendar = plan.sessions[fetched.item.mic]
+        if fetched.history is None:
+            batch.outcomes.append(_failed(fetched, state))
+        elif (wrong := _wrong_currency(fetched, plan)) is not None:
+            batch.outcomes.append(wrong)
+        else:
+            settling = _settle(fetched, fetched.history, ids[fetched.item.symbol], state, calendar, known, now)
+            batch.settlings.append(settling)
+            batch.outcomes.append(settling.outcome)
+    run.items.extend(batch.outcomes)
+    context.database.write_unit(lambda connection: _write(connection, run, batch, now))
+    return batch.outcomes
+
+
+def _company_ids(context: JobContext, plan: Plan, chunk: Sequence[Fetched], now: datetime) -> dict[str, int]:
+    """The id of every company that answered; one that was not known here is made now."""
+    ids = {fetched.item.symbol: fetched.item.company_id for fetched in chunk if fetched.history is not None}
+    new = [symbol for symbol, company_id in ids.items() if company_id is None]
+    if new:
+        pairs = [(symbol, plan.states[symbol].mic) for symbol in new]
+        context.database.write_unit(lambda connection: companies.store_new(connection, pairs, now=now))
+        with context.database.read() as connection:
+            ids.update({symbol: facts.id for symbol, facts in companies.load_by_symbol(connection, new).items()})
+    return {symbol: company_id for symbol, company_id in ids.items() if company_id is not None}
+
+
+def _load_known(context: JobContext, ids: dict[str, int], chunk: Sequence[Fetched]) -> _Known:
+    firsts = {ids[f.item.symbol]: f.item.first for f in chunk if f.history is not None}
+    with context.database.read() as connection:
+        return _Known(
+            prices.load_bars(connection, firsts),
+            prices.load_previous_closes(connection, firsts),
+            quarantine.load_open(connection, list(firsts)),
+            actions.load_splits(connection, list(firsts)),
+        )
+
+
+def _wrong_currency(fetched: Fetched, plan: Plan) -> ItemOutcome | None:
+    """An answer in another currency than the company's is set aside whole."""
+    company = plan.companies.get(fetched.item.symbol)
+    history = fetched.history
+    if company is None or history is None or company.currency in {None, history.currency}:
+        return None
+    message = f"answered in {history.currency}, but prices of {company.symbol} are in {company.currency}; not stored"
+    return _ended(fetched, Outcome.QUARANTINED, covered=0, error_kind=WRONG_CURRENCY, message=message)
+
+
+def _failed(fetched: Fetched, state: CompanyState) -> ItemOutcome:
+    """No answer: what was stored before still counts."""
+    error = fetched.error
+    assert error is not None
+    stored = {day for day, _ in state.loose}
+    covered = sum(day in stored for day in fetched.item.wanted)
+    return _ended(fetched, Outcome.FAILED, covered=covered, error_kind=error.kind, message=str(error))
+
+
+def _ended(
+    fetched: Fetched,
+    outcome: Outcome,
+    *,
+    covered: int,
+    expected: int | None = None,
+    stored: int = 0,
+    changed: int = 0,
+    quarantined: int = 0,
+    error_kind: str | None = None,
+    message: str | None = None,
+) -> ItemOutcome:
+    item = fetched.item
+    return ItemOutcome(
+        symbol=item.symbol,
+        company_id=item.company_id,
+        outcome=outcome,
+        expected_count=len(item.wanted) if expected is None else expected,
+        covered_count=covered,
+        stored_count=stored,
+        changed_count=changed,
+        quarantined_count=quarantined,
+        error_kind=error_kind,
+        message=message,
+        attempt_count=fetched.attempt_count,
+        duration_ms=fetched.duration_ms,
+    )
+
+
+def _settle(
+    fetched: Fetched,
+    history: DailyHistory,
+    company_id: int,
+    state: CompanyState,
+    calendar: SessionList,
+    known: _Known,
+    now: datetime,
+) -> _Settling:
+    """Decide all that follows from one answer; pure but for its arguments."""
+    item = fetched.item
+    stored = known.bars.get(company_id, {})
+    previous_close = known.previous_closes.get(company_id)
+    doubtful = known.doubtful.get(company_id, {})
+    young_from = calendar.young_from(YOUNG_SESSIONS)
+    around = Neighbourhood(
+        sessions=calendar.closed_set,
+        open_sessions=calendar.open_set,
+        young_from=young_from,
+        splits=known.splits.get(company_id, {}) | splits_of(history.actions),
+        suspects={day: bar for (day, rule), bar in doubtful.items() if rule == "jump"},
+        previous_close=previous_close,
+    )
+    checked = check_bars([bar for bar in history.bars if item.first <= bar.date <= item.last], around)
+    settled_to = calendar.last_settled(history.fetched_at)
+    merged = merge_bars(stored, checked.good, settled_to=settled_to)
+    present = {bar.date for bar in checked.good} | stored.keys()
+    gaps = _gaps(fetched, history, state, checked, present, young_from, now)
+    return _Settling(
+        company_id,
+        history,
+        checked,
+        merged,
+        settled_to,
+        previous_close,
+        gaps,
+        [day for day in state.gap_counts if day in present],
+        sorted({day for day, _ in doubtful} & {bar.date for bar in checked.good}),
+        _coverage(state, calendar, checked, stored, settled_to, gaps),
+        _outcome(fetched, checked, merged, present, gaps),
+    )
+
+
+def _gaps(
+    fetched: Fetched,
+    history: DailyHistory,
+    state: CompanyState,
+    checked: CheckedBars,
+    present: set[date],
+    young_from: date,
+    now: datetime,
+) -> dict[date, tuple[str, int, datetime | None]]:
+    """Wanted sessions that the answer lacks and that are too old to come late: (reason, times asked, when again)."""
+    doubtful = {finding.bar.date for finding in checked.findings}
+    begins = history.first_trade_date
+    gaps: dict[date, tuple[str, int, datetime | None]] = {}
+    for day in fetched.item.wanted:
+        if day in present or day in doubtful or day >= young_from:
+            continue
+        count = state.gap_counts.get(day, 0) + 1
+        if begins is not None and day < begins:
+            gaps[day] = (f"before the first trade on {begins}", count, None)
+        elif history.bars:
+            # An answer with no bar at all says nothing about one session.
+            gaps[day] = (f"{history.provider} has no bar for this session", count, next_ask_at(count, now=now))
+    return gaps
+
+
+def _coverage(
+    state: CompanyState,
+    calendar: SessionList,
+    checked: CheckedBars,
+    stored: dict[date, StoredBar],
+    settled_to: date | None,
+    gaps: dict[date, Any],
+) -> tuple[date, date] | None:
+    """The range that is complete after this answer, or None while there is none."""
+    limit = settled_to or date.min
+    settled = {day for day, is_settled in state.loose if is_settled}
+    settled |= {bar.date for bar in checked.good if bar.date <= limit}
+    settled |= {day for day, held in stored.items() if held.is_settled}
+    settled |= state.gaps | state.due_gaps | gaps.keys()
+    covered_from, start = state.covered_from, state.settled_until
+    if covered_from is None or state.needed_from < covered_from:
+        # Nothing is known to be complete, or older sessions are needed than before: count from the first one again.
+        covered_from, start = state.needed_from, None
+    until = settled_until(calendar, covered_from, settled, start=start)
+    return None if until is None else (covered_from, until)
+
+
+def _outcome(
+    fetched: Fetched,
+    checked: CheckedBars,
+    merged: MergedBars,
+    present: set[date],
+    gaps: dict[date, tuple[str, int, datetime | None]],
+) -> ItemOutcome:
+    """How the company ended: what was wanted and can be had, how much of it is there, and what is in the way."""
+    item = fetched.item
+    unfillable = {day for day, (_, count, again) in gaps.items() if again is None or count > 1}
+    expected = [day for day in item.wanted if day not in unfillable]
+    missing = [day for day in expected if day not in present]
+    findings = checked.findings
+    written = len(merged.new) + len(merged.changed)
+    outcome, error_kind, message = Outcome.UNCHANGED, None, None
+    if findings:
+        outcome, error_kind = Outcome.QUARANTINED, findings[0].rule
+        message = _first_and_rest([finding.sentence for finding in findings])
+    elif missing:
+        outcome, error_kind = Outcome.MISSING, "missing"
+        message = _first_and_rest([f"{day}: the provider has no bar yet" for day in missing])
+    elif written:
+        outcome = Outcome.STORED
+    return _ended(
+        fetched,
+        outcome,
+        covered=len(expected) - len(missing),
+        expected=len(expected),
+        stored=len(merged.new),
+        changed=len(merged.changed),
+        quarantined=len(findings),
+        error_kind=error_kind,
+        message=message,
+    )
+
+
+def _first_and_rest(sentences: Sequence[str]) -> str:
+    return sentences[0] + (f" (and {len(sentences) - 1} more)" if len(sentences) > 1 else "")
+
+
+def _write(connection: Connection, run: Run, batch: _Batch, now: datetime) -> None:
+    """Everything that follows from a chunk, in one transaction."""
+    rows: list[tuple[Any, ...]] = []
+    confirmed: dict[date, list[int]] = {}
+    for settling in sorted(batch.settlings, key=lambda settling: settling.company_id):
+        _write_company(connection, settling, rows, now)
+        for day in settling.merged.confirmed:
+            confirmed.setdefault(day, []).append(settling.company_id)
+    prices.store_new(connection, rows)
+    prices.store_settled(connection, confirmed)
+    _write_ranges(connection, batch.settlings, now)
+    job_log.store_items(connection, run.id, batch.outcomes)
+    job_log.store_progress(connection, run.id, run.owner, processed=len(run.items), failed=run.failed_count, now=now)
+
+
+def _write_company(connection: Connection, settling: _Settling, rows: list[tuple[Any, ...]], now: datetime) -> None:
+    """Changed and doubtful bars of one company; its new bars are collected in ``rows``."""
+    history, company_id = settling.history, settling.company_id
+    rows += prices.new_rows(
+        company_id,
+        settling.merged.new,
+        settled_to=settling.settled_to,
+        provider=history.provider,
+        fetched_at=raw_instant(connection, history.fetched_at),
+        flags=settling.checked.flagged,
+    )
+    if settling.merged.changed:
+        prices.store_changes(
+            connection,
+            company_id,
+            settling.merged,
+            settled_to=settling.settled_to,
+            provider=history.provider,
+            at=history.fetched_at,
+        )
+    if settling.released:
+        quarantine.release(connection, company_id, settling.released, at=now)
+    if settling.checked.findings:
+        quarantine.store_findings(
+            connection,
+            company_id,
+            settling.checked.findings,
+            previous_close=settling.previous_close,
+            provider=history.provider,
+            at=now,
+        )
+
+
+def _write_ranges(connection: Connection, settlings: Sequence[_Settling], now: datetime) -> None:
+    """What is complete, what is missing, what the companies are, and what they did."""
+    ranges = {s.company_id: s.coverage for s in settlings if s.coverage is not None}
+    prices.store_coverage(connection, ranges)
+    prices.store_gaps(connection, [row for s in settlings for row in _gap_rows(s, now)])
+    prices.remove_filled_gaps(connection, [(s.company_id, day) for s in settlings for day in s.filled_gaps])
+    companies.store_listings(connection, {s.company_id: _listing(s.history) for s in settlings}, now=now)
+    for provider in {s.history.provider for s in settlings}:
+        told = {s.company_id: s.history.actions for s in settlings if s.history.provider == provider}
+        actions.store_actions(connection, told, provider=provider, at=now)
+
+
+def _gap_rows(settling: _Settling, now: datetime) -> list[dict[str, Any]]:
+    return [
+        {
+            "company_id": settling.company_id,
+            "date": day,
+            "reason": reason,
+            "asked_count": count,
+            "last_asked_at": now,
+            "next_ask_at": again,
+        }
+        for day, (reason, count, again) in settling.gaps.items()
+    ]
+
+
+def _listing(history: DailyHistory) -> companies.Listing:
+    return companies.Listing(
+        history.currency, history.quote_unit, history.name, history.exchange_name, history.first_trade_date
+    )

@@ -1,0 +1,135 @@
+"""End-of-day prices: plan, fetch, check, store, settle, report.
+
+Every step hands frozen values to the next. The database is closed while the provider is asked.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from datetime import date, datetime
+
+from closingbell.domain.planning import FetchItem
+from closingbell.domain.runs import Outcome, RunSummary, in_words, status_from_coverage
+from closingbell.errors import ProviderError
+from closingbell.jobs.context import JobContext, current_context
+from closingbell.jobs.price_planning import Plan, Selection, plan_refresh
+from closingbell.jobs.price_storing import Fetched, store_chunk
+from closingbell.jobs.runner import Ending, Run, carry_out
+from closingbell.providers.base import DailyHistory, PriceProvider
+from closingbell.stores.marks import claim_origin
+from closingbell.utils.retry_helper import retry_with_backoff
+
+DAILY_PRICE_UPDATE = "daily_price_update"
+REFRESH_PRICES = "refresh_prices"
+
+# What is stored in one transaction: many companies with a bar or two each, or few with years of them.
+CHUNK_COMPANIES = 200
+CHUNK_BARS = 60_000
+
+
+def update_daily_prices(context: JobContext | None = None, *, trigger: str = "manual") -> RunSummary:
+    """Fetch and store every end-of-day bar that should be there and is not, of every company that somebody holds."""
+    return refresh_prices(context, Selection(), job_name=DAILY_PRICE_UPDATE, trigger=trigger)
+
+
+def refresh_prices(
+    context: JobContext | None = None,
+    selection: Selection | None = None,
+    *,
+    job_name: str = REFRESH_PRICES,
+    trigger: str = "manual",
+) -> RunSummary:
+    """The same for chosen companies and dates."""
+    context = context or current_context()
+    chosen = selection or Selection()
+    if chosen != Selection():
+        # A question that cannot be answered is refused before it becomes a run.
+        claim_origin(context.database, context.settings.origin, clock=context.clock)
+        plan_refresh(context, chosen)
+    return carry_out(context, job_name, lambda run: _refresh(context, run, chosen), trigger=trigger)
+
+
+def _refresh(context: JobContext, run: Run, selection: Selection) -> Ending:
+    plan = plan_refresh(context, selection)
+    run.items.extend(plan.skipped)
+    for item in plan.skipped:
+        context.progress.ended(item)
+    context.progress.planned(len(plan.items))
+    if plan.items:
+        _fetch_and_store(context, run, plan)
+    expected = [item for item in run.items if item.outcome is not Outcome.SKIPPED]
+    return Ending(status_from_coverage(run.items), in_words(run.job_name, expected, plan.newest_in_words()))
+
+
+def _fetch_and_store(context: JobContext, run: Run, plan: Plan) -> None:
+    """Fetch with many threads, store with this one: a chunk a transaction."""
+    provider = context.open_provider()
+    before = provider.request_count
+    try:
+        for chunk in _chunks(_fetch_all(context, provider, plan.items)):
+            outcomes = store_chunk(context, run, plan, chunk)
+            for outcome in outcomes:
+                context.progress.ended(outcome)
+    finally:
+        run.request_count = provider.request_count - before
+
+
+def _fetch_all(context: JobContext, provider: PriceProvider, items: Sequence[FetchItem]) -> Iterator[Fetched]:
+    """Answers in the order in which they come; never more questions under way than the settings allow."""
+    concurrency = context.settings.yahoo_concurrency
+    waiting = iter(items)
+    with ThreadPoolExecutor(concurrency, thread_name_prefix="fetch") as pool:
+        under_way: set[Future[Fetched]] = set()
+        try:
+            for item in waiting:
+                under_way.add(pool.submit(_fetch_one, context, provider, item))
+                # Twice as many as threads, so that none idles while this thread stores.
+                if len(under_way) >= 2 * concurrency:
+                    done, under_way = wait(under_way, return_when=FIRST_COMPLETED)
+                    yield from (future.result() for future in done)
+            while under_way:
+                done, under_way = wait(under_way, return_when=FIRST_COMPLETED)
+                yield from (future.result() for future in done)
+        finally:
+            for future in under_way:
+                future.cancel()
+
+
+def _fetch_one(context: JobContext, provider: PriceProvider, item: FetchItem) -> Fetched:
+    """One company's answer, or the error in its place: one bad symbol never stops the rest."""
+    context.progress.asked(item.symbol)
+    began = time.monotonic()
+    tries: list[datetime] = []
+    history: DailyHistory | None = None
+    error: ProviderError | None = None
+    try:
+        history = fetch_stock_history(provider, item.symbol, first=item.first, now=context.clock.now(), tries=tries)
+    except ProviderError as caught:
+        error = caught
+    return Fetched(item, history, error, len(tries), round((time.monotonic() - began) * 1000))
+
+
+@retry_with_backoff(jitter=0.2)
+def fetch_stock_history(
+    provider: PriceProvider, symbol: str, *, first: date, now: datetime, tries: list[datetime] | None = None
+) -> DailyHistory:
+    """The daily bars of ``symbol`` from ``first`` to ``now``, with retries; ``tries`` collects one entry per try."""
+    if tries is not None:
+        tries.append(now)
+    return provider.fetch_daily(symbol, first=first, now=now)
+
+
+def _chunks(answers: Iterable[Fetched]) -> Iterator[list[Fetched]]:
+    """Answers in groups, each worth one transaction."""
+    chunk: list[Fetched] = []
+    bars = 0
+    for answer in answers:
+        chunk.append(answer)
+        bars += len(answer.history.bars) if answer.history else 0
+        if len(chunk) >= CHUNK_COMPANIES or bars >= CHUNK_BARS:
+            yield chunk
+            chunk, bars = [], 0
+    if chunk:
+        yield chunk

@@ -1,0 +1,1 @@
+"""Alembic migrations; run them with ``closingbell init-db`` or ``closingbell db upgrade``."""

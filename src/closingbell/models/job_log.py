@@ -1,0 +1,56 @@
+"""JobLog: every execution of every job, and how each company ended in it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import BigInteger, ForeignKey, Index, String, Text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from closingbell.models.base import MYSQL, Base
+from closingbell.models.types import BigId, Symbol, UtcDateTime
+
+
+class JobLog(Base):
+    """One run; ``owner`` is the process that carries it out, ``ended_by`` why it ended if not by itself."""
+
+    __tablename__ = "job_log"
+    __table_args__ = (Index(None, "job_name", "started_at"), Index(None, "status", "started_at"), MYSQL)
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    job_name: Mapped[str] = mapped_column(String(64))
+    status: Mapped[str] = mapped_column(String(16))
+    started_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    completed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    stocks_processed: Mapped[int] = mapped_column(default=0)
+    stocks_failed: Mapped[int] = mapped_column(default=0)
+    error_message: Mapped[str | None] = mapped_column(Text)
+    message: Mapped[str | None] = mapped_column(Text)
+    trigger: Mapped[str] = mapped_column(String(16))
+    owner: Mapped[str] = mapped_column(String(160))
+    heartbeat_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    ended_by: Mapped[str | None] = mapped_column(String(24))
+    expected_count: Mapped[int] = mapped_column(BigInteger, default=0)
+    covered_count: Mapped[int] = mapped_column(BigInteger, default=0)
+    request_count: Mapped[int] = mapped_column(default=0)
+
+
+class JobLogItem(Base):
+    """How one company ended in a run; one row per run and symbol."""
+
+    __tablename__ = "job_log_item"
+    __table_args__ = ({**MYSQL, "sqlite_with_rowid": False},)
+
+    job_log_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("job_log.id"), primary_key=True)
+    symbol: Mapped[str] = mapped_column(Symbol, primary_key=True)
+    company_id: Mapped[int | None] = mapped_column(BigInteger, ForeignKey("company.id"))
+    outcome: Mapped[str] = mapped_column(String(16))
+    expected_count: Mapped[int]
+    covered_count: Mapped[int]
+    stored_count: Mapped[int]
+    changed_count: Mapped[int]
+    quarantined_count: Mapped[int]
+    error_kind: Mapped[str | None] = mapped_column(String(24))
+    message: Mapped[str | None] = mapped_column(String(500))
+    attempt_count: Mapped[int]
+    duration_ms: Mapped[int]

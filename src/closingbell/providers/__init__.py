@@ -1,0 +1,1 @@
+"""Outside sources of prices and corporate actions."""

@@ -1,0 +1,242 @@
+"""Yahoo's daily bars and corporate actions, read from its chart answers and recovered as traded.
+
+Yahoo restates its whole history at every split. The splits in the same answer undo that, so every chart request runs
+to now: only then are all later splits in it. Prices come as float32 widened to double and are snapped back.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from fractions import Fraction
+from functools import lru_cache
+from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from closingbell.domain.bars import Bar, snap_price
+from closingbell.domain.corporate_actions import ActionKind, CorporateAction, declared_amount
+from closingbell.domain.money import QUANTITY_SCALE, major_unit
+from closingbell.errors import BadAnswerError
+from closingbell.providers.base import DailyHistory
+from closingbell.providers.yahoo_session import YahooSession
+
+CHART = "/v8/finance/chart"
+# An exchange's day may begin up to 14 hours before midnight UTC.
+_BEFORE_MIDNIGHT = timedelta(hours=14)
+
+
+class YahooProvider:
+    """Daily history from Yahoo's chart endpoint."""
+
+    name = "yahoo"
+
+    def __init__(self, session: YahooSession) -> None:
+        self._session = session
+
+    @property
+    def request_count(self) -> int:
+        """Requests sent so far, cookies and crumbs included."""
+        return self._session.request_count
+
+    def close(self) -> None:
+        """Let go of threads and connections."""
+        self._session.close()
+
+    def fetch_daily(self, symbol: str, *, first: date, now: datetime) -> DailyHistory:
+        """Daily bars of ``symbol`` from ``first`` to ``now``, as traded, in the major currency unit."""
+        midnight = datetime(first.year, first.month, first.day, tzinfo=UTC)
+        answer = self._session.get(
+            CHART,
+            symbol,
+            {
+                "period1": int((midnight - _BEFORE_MIDNIGHT).timestamp()),
+                "period2": int((now + timedelta(days=1)).timestamp()),
+                "interval": "1d",
+                "includePrePost": "false",
+                "events": "div,splits,capitalGains",
+            },
+        )
+        return read_chart(answer, symbol=symbol, first=first, fetched_at=now)
+
+
+@dataclass(frozen=True, slots=True)
+class _Split:
+    ex_date: date
+    numerator: int
+    denominator: int
+
+
+def read_chart(answer: Any, *, symbol: str, first: date, fetched_at: datetime) -> DailyHistory:
+    """A chart answer as a DailyHistory; raise BadAnswerError where it cannot be read or is another symbol's."""
+    try:
+        result = answer["chart"]["result"][0]
+        meta = result["meta"]
+        zone = ZoneInfo(meta["exchangeTimezoneName"])
+        quote_unit = meta["currency"]
+        events = result.get("events") or {}
+        answered_symbol = meta.get("symbol", symbol)
+    except (KeyError, IndexError, TypeError, AttributeError, ValueError, ZoneInfoNotFoundError) as error:
+        raise BadAnswerError(f"{symbol}: Yahoo's answer lacks what every chart has ({error!r})") from None
+    if answered_symbol.upper() != symbol.upper():
+        raise BadAnswerError(f"{symbol}: Yahoo answered with {answered_symbol}")
+    if not quote_unit:
+        raise BadAnswerError(f"{symbol}: Yahoo's answer names no currency")
+    currency, divisor = major_unit(quote_unit)
+    try:
+        splits = _read_splits(events, zone)
+        bars, null_dates = _read_bars(result, zone, splits, divisor, first)
+        actions = _read_actions(events, zone, splits, currency, divisor)
+    except (KeyError, IndexError, TypeError, ValueError, OverflowError, ArithmeticError) as error:
+        raise BadAnswerError(f"{symbol}: Yahoo's answer cannot be read ({error!r})") from None
+    return DailyHistory(
+        symbol=symbol,
+        provider=YahooProvider.name,
+        fetched_at=fetched_at,
+        currency=currency,
+        quote_unit=quote_unit,
+        bars=bars,
+        actions=tuple(action for action in actions if action.ex_date >= first),
+        null_dates=tuple(null_dates),
+        name=meta.get("longName") or meta.get("shortName"),
+        exchange_name=meta.get("fullExchangeName") or meta.get("exchangeName"),
+        first_trade_date=_first_trade_date(meta, zone),
+    )
+
+
+def _first_trade_date(meta: Mapping[str, Any], zone: ZoneInfo) -> date | None:
+    stamp = meta.get("firstTradeDate")
+    return _day_of(stamp, zone) if isinstance(stamp, int) else None
+
+
+@lru_cache(maxsize=100_000)
+def _day_of(stamp: int, zone: ZoneInfo) -> date:
+    """The exchange's date at an instant; sessions are shared by all its symbols, hence the cache."""
+    return datetime.fromtimestamp(stamp, zone).date()
+
+
+def _read_bars(
+    result: Mapping[str, Any], zone: ZoneInfo, splits: Sequence[_Split], divisor: int, first: date
+) -> tuple[list[Bar], list[date]]:
+    """Bars as traded from ``first`` on, and the dates that have no price."""
+    stamps = result.get("timestamp") or []
+    quote = result["indicators"]["quote"][0]
+    if not stamps and not quote:
+        return [], []
+    series = [quote[name] for name in ("open", "high", "low", "close", "volume")]
+    if any(len(values) != len(stamps) for values in series):
+        raise ValueError("columns of unequal length")
+    bars: list[Bar] = []
+    null_dates: list[date] = []
+    days = [_day_of(stamp, zone) for stamp in stamps]
+    for start, end, factor in _stretches(days, splits):
+        _append_bars(bars, null_dates, days, series, range(start, end), factor, divisor)
+    return _from_first(_last_of_each_day(bars), first), [day for day in null_dates if day >= first]
+
+
+def _stretches(days: Sequence[date], splits: Sequence[_Split]) -> Iterator[tuple[int, int, Fraction]]:
+    """Index ranges of ``days`` between ex-dates, each with new shares per share of its time."""
+    factor = math.prod((Fraction(s.numerator, s.denominator) for s in splits), start=Fraction(1))
+    start = 0
+    for split in splits:
+        end = next((i for i in range(start, len(days)) if days[i] >= split.ex_date), len(days))
+        yield start, end, factor
+        factor /= Fraction(split.numerator, split.denominator)
+        start = end
+    yield start, len(days), factor
+
+
+def _append_bars(
+    bars: list[Bar],
+    null_dates: list[date],
+    days: Sequence[date],
+    series: Sequence[Sequence[Any]],
+    indexes: range,
+    factor: Fraction,
+    divisor: int,
+) -> None:
+    """Append one stretch of bars, its prices multiplied by ``factor``; the hot loop of a backfill."""
+    opens, highs, lows, closes, volumes = series
+    times = float(factor)
+    for i in indexes:
+        o, h, low, c, v = opens[i], highs[i], lows[i], closes[i], volumes[i]
+        if o is None or h is None or low is None or c is None:
+            null_dates.append(days[i])
+            continue
+        prices = (
+            snap_price(o * times),
+            snap_price(h * times),
+            snap_price(low * times),
+            snap_price(c * times),
+        )
+        if divisor != 1:
+            prices = tuple(round(price / divisor) for price in prices)  # type: ignore[assignment]
+        volume = int(v or 0)
+        bars.append(Bar(days[i], *prices, volume if factor == 1 else round(volume / factor)))
+
+
+def _last_of_each_day(bars: list[Bar]) -> list[Bar]:
+    """Where Yahoo prints today twice (the session's row and the live one), the live one, which is last."""
+    if len(bars) >= 2 and bars[-1].date == bars[-2].date:
+        return [*bars[:-2], bars[-1]]
+    return bars
+
+
+def _from_first(bars: list[Bar], first: date) -> list[Bar]:
+    return bars if not bars or bars[0].date >= first else [bar for bar in bars if bar.date >= first]
+
+
+def _read_splits(events: Mapping[str, Any], zone: ZoneInfo) -> list[_Split]:
+    """The splits of an answer by ex-date, from the integers that Yahoo prints."""
+    splits = []
+    for row in (events.get("splits") or {}).values():
+        ratio = Fraction(Decimal(str(row["numerator"]))) / Fraction(Decimal(str(row["denominator"])))
+        if ratio <= 0:
+            raise ValueError(f"a split of {row['numerator']}:{row['denominator']}")
+        splits.append(_Split(_day_of(int(row["date"]), zone), ratio.numerator, ratio.denominator))
+    return sorted(splits, key=lambda split: split.ex_date)
+
+
+def _read_actions(
+    events: Mapping[str, Any], zone: ZoneInfo, splits: Sequence[_Split], currency: str, divisor: int
+) -> list[CorporateAction]:
+    """Every corporate action of the answer in the units of its own day, by ex-date."""
+    actions = [
+        CorporateAction(
+            ActionKind.SPLIT,
+            s.ex_date,
+            None,
+            "",
+            s.numerator,
+            s.denominator,
+            f"{s.numerator}:{s.denominator}",
+        )
+        for s in splits
+    ]
+    for name, kind in (("dividends", ActionKind.DIVIDEND), ("capitalGains", ActionKind.CAPITAL_GAIN)):
+        for row in (events.get(name) or {}).values():
+            actions.append(_read_payout(kind, row, zone, splits, currency, divisor))
+    return sorted(actions, key=lambda action: (action.ex_date, action.kind))
+
+
+def _read_payout(
+    kind: ActionKind,
+    row: Mapping[str, Any],
+    zone: ZoneInfo,
+    splits: Sequence[_Split],
+    currency: str,
+    divisor: int,
+) -> CorporateAction:
+    """A dividend or capital gain as declared; an explicit currency on the row wins over the quote's."""
+    ex_date = _day_of(int(row["date"]), zone)
+    printed = Decimal(repr(row["amount"]))
+    factor = math.prod((Fraction(s.numerator, s.denominator) for s in splits if s.ex_date > ex_date), start=Fraction(1))
+    own_unit = row.get("currency")
+    if own_unit:
+        currency, divisor = major_unit(own_unit)
+    amount = declared_amount(printed, factor)
+    if divisor != 1:
+        amount = round(amount / divisor, QUANTITY_SCALE)
+    return CorporateAction(kind, ex_date, amount, currency, None, None, format(printed, "f"))

@@ -1,0 +1,1 @@
+"""The reads: frozen dataclasses that pages, API and commands share."""

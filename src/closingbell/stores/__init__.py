@@ -1,0 +1,1 @@
+"""The database: everything that is written or planned from goes through here."""

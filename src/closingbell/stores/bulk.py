@@ -1,0 +1,148 @@
+"""Many raw rows by the fastest path that each dialect has: executemany, binary COPY, LOAD DATA LOCAL."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Sequence
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any, cast
+
+from sqlalchemy import BigInteger, Boolean, Connection, Date, String, Table
+from sqlalchemy.exc import DatabaseError
+
+from closingbell.models import Base
+from closingbell.models.types import ScaledDecimal, UtcDateTime
+from closingbell.stores.upsert import table_of
+from closingbell.utils.clock import require_aware
+
+# Below this many rows the driver's executemany is as fast as anything.
+BULK_FROM = 1_000
+_DUPLICATE_KEY = 1062
+
+Row = tuple[Any, ...]
+
+
+def raw_instant(connection: Connection, moment: datetime) -> Any:
+    """An aware instant as the driver stores it."""
+    moment = require_aware(moment)
+    return moment if connection.dialect.name == "postgresql" else moment.strftime("%Y-%m-%d %H:%M:%S.%f")
+
+
+def insert_raw(connection: Connection, model: type[Base], columns: Sequence[str], rows: Sequence[Row]) -> None:
+    """Insert raw rows, leaving those whose primary key is taken.
+
+    Values are what the driver stores: scaled integers, dates (in the second column), ``raw_instant`` texts. Rows that
+    ascend by primary key are stored fastest.
+    """
+    if not rows:
+        return
+    table = table_of(model)
+    if connection.dialect.name == "sqlite":
+        _execute_many(connection, table, columns, _with_iso_dates(rows))
+    elif len(rows) < BULK_FROM:
+        _execute_many(connection, table, columns, rows)
+    elif connection.dialect.name == "postgresql":
+        _copy(connection, table, columns, rows)
+    elif _server_takes_files(connection):
+        _load_file(connection, table, columns, rows)
+    else:
+        _execute_many(connection, table, columns, rows)
+
+
+def _execute_many(connection: Connection, table: Table, columns: Sequence[str], rows: Sequence[Row]) -> None:
+    mark = "?" if connection.dialect.name == "sqlite" else "%s"
+    names, marks = _names(connection, columns), ", ".join([mark] * len(columns))
+    first = _names(connection, columns[:1])
+    # Setting a key column to itself keeps other errors loud; INSERT IGNORE would hide them.
+    tail = (
+        f"ON DUPLICATE KEY UPDATE {first} = {table.name}.{first}"
+        if connection.dialect.name == "mysql"
+        else "ON CONFLICT DO NOTHING"
+    )
+    connection.exec_driver_sql(f"INSERT INTO {table.name} ({names}) VALUES ({marks}) {tail}", cast(Any, rows))
+
+
+def _names(connection: Connection, columns: Sequence[str]) -> str:
+    quote = connection.dialect.identifier_preparer.quote
+    return ", ".join(quote(name) for name in columns)
+
+
+def _with_iso_dates(rows: Sequence[Row]) -> list[Row]:
+    """The rows with the dates of the second column as SQLite stores them; each distinct one is formatted once."""
+    texts: dict[date, str] = {day: day.isoformat() for day in {row[1] for row in rows}}
+    return [(row[0], texts[row[1]], *row[2:]) for row in rows]
+
+
+def _copy(connection: Connection, table: Table, columns: Sequence[str], rows: Sequence[Row]) -> None:
+    """Binary COPY into a temporary table, then the rows whose key is free; COPY itself knows no conflict."""
+    names, staging = _names(connection, columns), f"staging_{table.name}"
+    connection.exec_driver_sql(f"CREATE TEMPORARY TABLE IF NOT EXISTS {staging} (LIKE {table.name}) ON COMMIT DROP")
+    driver = cast(Any, connection.connection.driver_connection)
+    with (
+        driver.cursor() as cursor,
+        cursor.copy(f"COPY {staging} ({names}) FROM STDIN (FORMAT BINARY)") as copy,
+    ):
+        copy.set_types([_postgresql_type(table, name) for name in columns])
+        for row in rows:
+            copy.write_row(row)
+    connection.exec_driver_sql(
+        f"INSERT INTO {table.name} ({names}) SELECT {names} FROM {staging} ON CONFLICT DO NOTHING"
+    )
+    connection.exec_driver_sql(f"TRUNCATE {staging}")
+
+
+def _postgresql_type(table: Table, column: str) -> str:
+    kind = table.c[column].type
+    known = (
+        ((ScaledDecimal, BigInteger), "int8"),
+        (Date, "date"),
+        (UtcDateTime, "timestamptz"),
+        (Boolean, "bool"),
+        (String, "varchar"),
+    )
+    for types, name in known:
+        if isinstance(kind, types):
+            return name
+    raise TypeError(f"{table.name}.{column}: no binary type is known for {kind!r}")
+
+
+def _server_takes_files(connection: Connection) -> bool:
+    """Whether the server allows LOAD DATA LOCAL; asked once per connection."""
+    if "closingbell_local_infile" not in connection.info:
+        allowed = connection.exec_driver_sql("SELECT @@local_infile").scalar()
+        connection.info["closingbell_local_infile"] = bool(allowed)
+    return bool(connection.info["closingbell_local_infile"])
+
+
+def _load_file(connection: Connection, table: Table, columns: Sequence[str], rows: Sequence[Row]) -> None:
+    """LOAD DATA LOCAL from a private temporary file; anything but a taken key is raised.
+
+    LOCAL makes the server warn where it would otherwise fail, so the warnings are read back.
+    """
+    handle, path = tempfile.mkstemp(prefix="closingbell-", suffix=".tsv")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8", newline="") as file:
+            file.write("".join(["\t".join([_field(value) for value in row]) + "\n" for row in rows]))
+        connection.exec_driver_sql(
+            f"LOAD DATA LOCAL INFILE '{path}' IGNORE INTO TABLE {table.name} "
+            f"CHARACTER SET utf8mb4 ({_names(connection, columns)})"
+        )
+        _raise_on_warnings(connection)
+    finally:
+        Path(path).unlink(missing_ok=True)
+
+
+def _field(value: Any) -> str:
+    if value is None:
+        return r"\N"
+    return str(int(value)) if isinstance(value, bool) else str(value)
+
+
+def _raise_on_warnings(connection: Connection) -> None:
+    if not connection.exec_driver_sql("SELECT @@warning_count").scalar():
+        return
+    for _level, code, message in connection.exec_driver_sql("SHOW WARNINGS").all():
+        if code != _DUPLICATE_KEY:
+            raise DatabaseError(f"LOAD DATA: {message}", None, RuntimeError(message))

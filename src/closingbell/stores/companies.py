@@ -1,0 +1,130 @@
+"""Companies: found by symbol, made when first named, and which of them somebody holds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from typing import cast
+
+from sqlalchemy import ColumnElement, Connection, case, func, select, update
+
+from closingbell.domain.money import QUANTITY_SCALE, to_scaled
+from closingbell.domain.positions import shares_held
+from closingbell.models import Company, Order
+from closingbell.stores.actions import load_splits
+from closingbell.stores.upsert import in_groups, upsert
+
+_TRADES = ("BUY", "SELL")
+
+
+@dataclass(frozen=True, slots=True)
+class CompanyFacts:
+    """What planning needs to know of a company; ``currency`` is None until a provider told it."""
+
+    id: int
+    symbol: str
+    mic: str
+    currency: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """What a provider says a company is; ``currency`` is the major unit, ``quote_unit`` what it prints."""
+
+    currency: str
+    quote_unit: str
+    name: str | None = None
+    exchange_name: str | None = None
+    first_trade_date: date | None = None
+
+
+_FACTS = (Company.id, Company.symbol, Company.mic, Company.currency)
+
+
+def load_by_symbol(connection: Connection, symbols: Sequence[str]) -> dict[str, CompanyFacts]:
+    """The companies of these symbols that are known here."""
+    found = {}
+    for group in in_groups(symbols):
+        rows = connection.execute(select(*_FACTS).where(Company.symbol.in_(group)))
+        found.update({row.symbol: CompanyFacts(*row) for row in rows})
+    return found
+
+
+def store_new(connection: Connection, symbols: Iterable[tuple[str, str]], *, now: datetime) -> None:
+    """Make companies of (symbol, MIC) that are not there yet; two processes may do so at once."""
+    rows = [{"symbol": symbol, "mic": mic, "created_at": now} for symbol, mic in symbols]
+    upsert(connection, Company, rows, key=("symbol",))
+
+
+def store_listings(connection: Connection, listings: dict[int, Listing], *, now: datetime) -> None:
+    """Write down what the provider says of each company, and that its prices were brought up to date now."""
+    for company_id, listing in listings.items():
+        connection.execute(
+            update(Company)
+            .where(Company.id == company_id)
+            .values(
+                name=func.coalesce(listing.name, Company.name),
+                currency=listing.currency,
+                quote_unit=listing.quote_unit,
+                exchange_name=func.coalesce(listing.exchange_name, Company.exchange_name),
+                first_trade_date=func.coalesce(listing.first_trade_date, Company.first_trade_date),
+                last_updated=now,
+            )
+        )
+
+
+def store_updated(connection: Connection, company_ids: Sequence[int], *, now: datetime) -> None:
+    """Write down that these companies' prices were brought up to date now."""
+    for group in in_groups(company_ids):
+        connection.execute(update(Company).where(Company.id.in_(group)).values(last_updated=now))
+
+
+def load_held(connection: Connection) -> list[tuple[CompanyFacts, date]]:
+    """Every company that some account holds now, with the date of its first order, by symbol."""
+    held, first_orders = _sum_orders(connection)
+    _decide_split_companies(connection, held, first_orders)
+    facts = [CompanyFacts(*row) for row in connection.execute(select(*_FACTS).order_by(Company.symbol))]
+    return [(company, first_orders[company.id]) for company in facts if company.id in held]
+
+
+def _sum_orders(connection: Connection) -> tuple[set[int], dict[int, date]]:
+    """Companies with shares left in some account (splits not looked at), and every company's first order."""
+    sums = (
+        select(Order.company_id, func.min(Order.trade_date), func.sum(_signed_quantity()))
+        .where(Order.deleted_at.is_(None), Order.type.in_(_TRADES), Order.company_id.is_not(None))
+        .group_by(Order.company_id, Order.account_id)
+    )
+    held: set[int] = set()
+    first_orders: dict[int, date] = {}
+    for company_id, first_order, shares in connection.execute(sums):
+        assert company_id is not None
+        first_orders[company_id] = min(first_order, first_orders.get(company_id, first_order))
+        if shares:
+            held.add(company_id)
+    return held, first_orders
+
+
+def _signed_quantity() -> ColumnElement[Decimal]:
+    return cast(ColumnElement[Decimal], case((Order.type == "SELL", -Order.quantity), else_=Order.quantity))
+
+
+def _decide_split_companies(connection: Connection, held: set[int], first_orders: dict[int, date]) -> None:
+    """Decide again for companies that split since their first order: shares of different days don't add up there."""
+    for company_id, splits in load_splits(connection, sorted(first_orders)).items():
+        if max(splits) <= first_orders[company_id]:
+            continue
+        holding = any(shares_held(orders, splits) for orders in _orders_by_account(connection, company_id))
+        (held.add if holding else held.discard)(company_id)
+
+
+def _orders_by_account(connection: Connection, company_id: int) -> list[list[tuple[date, int]]]:
+    by_account: dict[int, list[tuple[date, int]]] = {}
+    for account_id, trade_date, shares in connection.execute(
+        select(Order.account_id, Order.trade_date, _signed_quantity()).where(
+            Order.company_id == company_id, Order.deleted_at.is_(None), Order.type.in_(_TRADES)
+        )
+    ):
+        by_account.setdefault(account_id, []).append((trade_date, to_scaled(shares, QUANTITY_SCALE)))
+    return list(by_account.values())

@@ -1,0 +1,173 @@
+"""The engine for each dialect, transactions, and which errors are worth repeating a whole unit for."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from importlib import import_module
+from pathlib import Path
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
+
+from closingbell.errors import SettingsError
+
+R = TypeVar("R")
+
+SQLITE_BUSY_TIMEOUT_S = 30
+_DRIVERS = {
+    "sqlite": "sqlite",
+    "mysql": "mysql+pymysql",
+    "mariadb": "mysql+pymysql",
+    "postgres": "postgresql+psycopg",
+    "postgresql": "postgresql+psycopg",
+}
+_EXTRAS = {"mysql+pymysql": "mysql", "postgresql+psycopg": "postgresql"}
+_RETRY_SQLSTATES = {"40001", "40P01", "55P03"}
+_RETRY_MYSQL_ERRNOS = {1020, 1205, 1213}
+_UNIT_TRIES = 5
+_WRITES = "closingbell_writes"
+
+
+class Database:
+    """One database: short transactions on the engine, never open while a provider is being asked."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+
+    @property
+    def dialect(self) -> str:
+        """``sqlite``, ``mysql`` or ``postgresql``."""
+        return self.engine.dialect.name
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """A transaction that only reads; on SQLite it never waits for a writer."""
+        with self.engine.connect() as connection, connection.begin():
+            yield connection
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """A transaction that writes; on SQLite it takes the write lock at once."""
+        with self.engine.connect() as plain:
+            connection = plain.execution_options(**{_WRITES: True})
+            with connection.begin():
+                yield connection
+
+    def write_unit(self, unit: Callable[[Connection], R]) -> R:
+        """Carry out ``unit`` in one writing transaction; the whole unit again on a new one where that can help.
+
+        ``unit`` must be repeatable: deadlocks, lock timeouts and lost connections roll it back.
+        """
+        for attempt in range(1, _UNIT_TRIES + 1):
+            try:
+                with self.write() as connection:
+                    return unit(connection)
+            except DBAPIError as error:
+                if attempt == _UNIT_TRIES or not is_worth_repeating(error):
+                    raise
+                time.sleep(random.uniform(0.02, 0.1) * 2**attempt)  # noqa: S311  (spreads load; nothing secret)
+        raise AssertionError("unreachable")
+
+    def dispose(self) -> None:
+        """Close every pooled connection."""
+        self.engine.dispose()
+
+
+def is_worth_repeating(error: DBAPIError) -> bool:
+    """Whether the same unit on a new transaction may succeed: deadlock, lock timeout, snapshot, lost connection."""
+    if error.connection_invalidated:
+        return True
+    original: Any = error.orig
+    if getattr(original, "sqlstate", None) in _RETRY_SQLSTATES:
+        return True
+    if str(getattr(original, "sqlite_errorname", "")).startswith("SQLITE_BUSY"):
+        return True
+    arguments: Any = getattr(original, "args", ())
+    return bool(arguments) and arguments[0] in _RETRY_MYSQL_ERRNOS
+
+
+def open_database(url: str) -> Database:
+    """An engine for ``url``, tuned for its dialect; raise SettingsError that names DATABASE_URL when it is wrong."""
+    parsed = _parse_url(url)
+    options: dict[str, Any] = {"hide_parameters": True}
+    if parsed.get_backend_name() == "sqlite":
+        options.update(_sqlite_options(parsed))
+    else:
+        options.update(pool_pre_ping=True, pool_size=5, max_overflow=10, pool_recycle=1800)
+    if parsed.get_backend_name() == "mysql":
+        options.update(
+            isolation_level="READ COMMITTED",
+            connect_args={
+                "charset": "utf8mb4",
+                "local_infile": True,
+                "init_command": "SET time_zone = '+00:00'",
+            },
+        )
+    try:
+        engine = create_engine(parsed, **options)
+    except ModuleNotFoundError as error:
+        extra = _EXTRAS.get(parsed.drivername, "")
+        hint = f'; pip install "closingbell[{extra}]"' if extra else ""
+        raise SettingsError(f"DATABASE_URL: the driver {error.name} is not installed{hint}") from None
+    except (NoSuchModuleError, ArgumentError) as error:
+        raise SettingsError(f"DATABASE_URL: {error}") from None
+    if engine.dialect.name == "sqlite":
+        _tune_sqlite(engine)
+    return Database(engine)
+
+
+def _parse_url(url: str) -> URL:
+    try:
+        parsed = make_url(url)
+    except ArgumentError:
+        raise SettingsError(
+            "DATABASE_URL: not a database address; write it like sqlite:///folder/file.sqlite, "
+            "mysql://user:password@host/name or postgresql://user:password@host/name"
+        ) from None
+    if parsed.drivername not in {*_DRIVERS, *_DRIVERS.values()}:
+        raise SettingsError(f"DATABASE_URL: {parsed.drivername} is not one of sqlite, mysql, mariadb, postgresql")
+    return parsed.set(drivername=_DRIVERS.get(parsed.drivername, parsed.drivername))
+
+
+def _sqlite_options(url: URL) -> dict[str, Any]:
+    """pysqlite3 where it is there: the system's SQLite is often older than the fix of the WAL-reset bug."""
+    if url.database and url.database != ":memory:":
+        _make_folder(Path(url.database).parent)
+    options: dict[str, Any] = {"connect_args": {"timeout": SQLITE_BUSY_TIMEOUT_S}}
+    try:
+        options["module"] = import_module("pysqlite3.dbapi2")
+    except ImportError:
+        # Elsewhere than on Linux the standard module does.
+        return options
+    return options
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SettingsError(f"DATABASE_URL: cannot make the folder {folder} ({error.strerror})") from None
+
+
+def _tune_sqlite(engine: Engine) -> None:
+    """WAL, full durability, foreign keys; a transaction begins when we say so, and writers queue at its start."""
+
+    @event.listens_for(engine, "connect")
+    def _on_connect(connection: Any, _record: Any) -> None:
+        connection.isolation_level = None
+        cursor = connection.cursor()
+        cursor.execute(f"PRAGMA busy_timeout = {SQLITE_BUSY_TIMEOUT_S * 1000}")
+        cursor.execute("PRAGMA journal_mode = WAL")
+        cursor.execute("PRAGMA synchronous = FULL")
+        cursor.execute("PRAGMA foreign_keys = ON")
+        cursor.close()
+
+    @event.listens_for(engine, "begin")
+    def _on_begin(connection: Connection) -> None:
+        writes = connection.get_execution_options().get(_WRITES)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")

@@ -1,0 +1,71 @@
+"""What the whole database is: whether it has tables, and whether it holds live or replayed data."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Connection, select
+from sqlalchemy.exc import DBAPIError
+
+from closingbell.errors import DatabaseNotReadyError, OriginMismatchError
+from closingbell.models import DatabaseMark
+from closingbell.stores.database import Database
+from closingbell.stores.upsert import upsert
+from closingbell.utils.clock import Clock
+
+
+def require_tables(database: Database) -> None:
+    """Raise DatabaseNotReadyError with the way out when the tables are not there."""
+    try:
+        with database.read() as connection:
+            connection.execute(select(DatabaseMark.value).limit(1)).all()
+    except DBAPIError as error:
+        if is_missing_table(error):
+            raise DatabaseNotReadyError("the database has no tables yet; run: closingbell init-db") from None
+        raise
+
+
+def is_missing_table(error: DBAPIError) -> bool:
+    """Whether a statement failed because a table is not there."""
+    original: Any = error.orig
+    arguments: Any = getattr(original, "args", ())
+    return (
+        getattr(original, "sqlstate", None) == "42P01"
+        or "no such table" in str(original)
+        or (bool(arguments) and arguments[0] == 1146)
+    )
+
+
+def claim_origin(database: Database, origin: str, *, clock: Clock) -> None:
+    """Mark an unmarked database as ``live`` or ``replay``; raise OriginMismatchError when it is the other kind.
+
+    Two processes may claim at once: the primary key lets one mark win, and both read the winner.
+    """
+    require_tables(database)
+    marked = read_origin(database)
+    if marked is None:
+        database.write_unit(lambda connection: _write_origin(connection, origin, clock))
+        marked = read_origin(database)
+    if marked == origin:
+        return
+    if origin == "live":
+        raise OriginMismatchError(
+            "this database holds a replayed market, and live data must not be mixed with it. "
+            "For a real one name another database and set it up: "
+            "export DATABASE_URL=sqlite:///instance/live.sqlite && closingbell init-db"
+        )
+    raise OriginMismatchError(
+        "this database holds live data, and a replay must not be mixed with it. "
+        "Name another database for the replay: export DATABASE_URL=sqlite:///instance/replay.sqlite"
+    )
+
+
+def read_origin(database: Database) -> str | None:
+    """``live``, ``replay``, or None while nothing was written."""
+    with database.read() as connection:
+        value: str | None = connection.scalar(select(DatabaseMark.value).where(DatabaseMark.name == "origin"))
+    return value
+
+
+def _write_origin(connection: Connection, origin: str, clock: Clock) -> None:
+    upsert(connection, DatabaseMark, [{"name": "origin", "value": origin, "marked_at": clock.now()}])

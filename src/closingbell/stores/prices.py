@@ -1,0 +1,220 @@
+"""Daily bars: read for planning and comparing, stored in bulk, changed with a revision."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import BigInteger, Connection, Date, bindparam, column, func, insert, or_, select, update
+from sqlalchemy import table as raw_table
+
+from closingbell.domain.bars import Bar, MergedBars, StoredBar
+from closingbell.domain.money import PRICE_SCALE, from_scaled
+from closingbell.models import PriceCoverage, PriceGap, PriceHistory, PriceRevision
+from closingbell.models.types import UtcDateTime
+from closingbell.stores.bulk import insert_raw
+from closingbell.stores.upsert import in_groups, table_of, upsert
+
+_FIELDS = ("open", "high", "low", "close", "volume")
+_COLUMNS = ("company_id", "date", *_FIELDS, "is_settled", "provider", "fetched_at", "flag")
+
+# The same table with prices as the integers they are stored as: comparing millions of Decimals costs too much.
+_RAW = raw_table(
+    "price_history",
+    column("company_id", BigInteger),
+    column("date", Date),
+    *(column(name, BigInteger) for name in _FIELDS),
+    column("is_settled", table_of(PriceHistory).c.is_settled.type),
+    column("provider"),
+    column("fetched_at", UtcDateTime),
+)
+
+
+def load_coverage(connection: Connection, company_ids: Sequence[int]) -> dict[int, tuple[date, date]]:
+    """The range (from, until) in which each company's history is known to be complete."""
+    ranges = {}
+    for group in in_groups(company_ids):
+        rows = connection.execute(
+            select(PriceCoverage.company_id, PriceCoverage.covered_from, PriceCoverage.settled_until).where(
+                PriceCoverage.company_id.in_(group)
+            )
+        )
+        ranges.update({row.company_id: (row.covered_from, row.settled_until) for row in rows})
+    return ranges
+
+
+def load_loose(
+    connection: Connection, company_ids: Sequence[int], covered: Mapping[int, tuple[date, date]]
+) -> dict[int, list[tuple[date, bool]]]:
+    """Stored bars outside each company's complete range: (date, is settled), ascending."""
+    loose: dict[int, list[tuple[date, bool]]] = {}
+    bar, range_ = PriceHistory, PriceCoverage
+    columns = (bar.company_id, bar.date, bar.is_settled)
+    for group in in_groups([i for i in company_ids if i in covered]):
+        outside = or_(bar.date > range_.settled_until, bar.date < range_.covered_from)
+        _collect(
+            loose,
+            connection.execute(
+                select(*columns)
+                .join(range_, range_.company_id == bar.company_id)
+                .where(bar.company_id.in_(group), outside)
+                .order_by(bar.company_id, bar.date)
+            ),
+        )
+    for group in in_groups([i for i in company_ids if i not in covered]):
+        rows = select(*columns).where(bar.company_id.in_(group)).order_by(bar.company_id, bar.date)
+        _collect(loose, connection.execute(rows))
+    return loose
+
+
+def _collect(into: dict[int, list[tuple[date, bool]]], rows: Iterable[Any]) -> None:
+    for company_id, day, is_settled in rows:
+        into.setdefault(company_id, []).append((day, bool(is_settled)))
+
+
+def load_gaps(connection: Connection, company_ids: Sequence[int]) -> dict[int, dict[date, tuple[int, datetime | None]]]:
+    """Known gaps by company: date -> (how often asked, when to ask again or None for never)."""
+    gaps: dict[int, dict[date, tuple[int, datetime | None]]] = {}
+    for group in in_groups(company_ids):
+        rows = connection.execute(
+            select(PriceGap.company_id, PriceGap.date, PriceGap.asked_count, PriceGap.next_ask_at).where(
+                PriceGap.company_id.in_(group)
+            )
+        )
+        for company_id, day, asked_count, next_ask_at in rows:
+            gaps.setdefault(company_id, {})[day] = (asked_count, next_ask_at)
+    return gaps
+
+
+def load_bars(connection: Connection, firsts: Mapping[int, date]) -> dict[int, dict[date, StoredBar]]:
+    """Stored bars of each company from its date on, by date."""
+    by_first: dict[date, list[int]] = {}
+    for company_id, first in firsts.items():
+        by_first.setdefault(first, []).append(company_id)
+    stored: dict[int, dict[date, StoredBar]] = {}
+    for first, company_ids in by_first.items():
+        for group in in_groups(company_ids):
+            rows = connection.execute(select(_RAW).where(_RAW.c.company_id.in_(group), _RAW.c.date >= first))
+            for company_id, day, o, h, low, c, volume, is_settled, provider, fetched_at in rows:
+                bar = Bar(day, o, h, low, c, volume)
+                stored.setdefault(company_id, {})[day] = StoredBar(bar, bool(is_settled), provider, fetched_at)
+    return stored
+
+
+def load_previous_closes(connection: Connection, befores: Mapping[int, date]) -> dict[int, int]:
+    """The newest stored close, in millionths, of each company before its date."""
+    by_date: dict[date, list[int]] = {}
+    for company_id, before in befores.items():
+        by_date.setdefault(before, []).append(company_id)
+    closes: dict[int, int] = {}
+    for before, company_ids in by_date.items():
+        for group in in_groups(company_ids):
+            newest = (
+                select(_RAW.c.company_id, func.max(_RAW.c.date).label("date"))
+                .where(_RAW.c.company_id.in_(group), _RAW.c.date < before)
+                .group_by(_RAW.c.company_id)
+                .subquery()
+            )
+            rows = connection.execute(
+                select(_RAW.c.company_id, _RAW.c.close).join(
+                    newest, (newest.c.company_id == _RAW.c.company_id) & (newest.c.date == _RAW.c.date)
+                )
+            )
+            closes.update({row.company_id: row.close for row in rows})
+    return closes
+
+
+def new_rows(
+    company_id: int,
+    bars: Iterable[Bar],
+    *,
+    settled_to: date | None,
+    provider: str,
+    fetched_at: Any,
+    flags: Mapping[date, str],
+) -> list[tuple[Any, ...]]:
+    """Rows of ``store_new`` for one company; ``fetched_at`` as ``raw_instant`` gives it."""
+    limit = settled_to or date.min
+    return [(company_id, *bar, bar.date <= limit, provider, fetched_at, flags.get(bar.date)) for bar in bars]
+
+
+def store_new(connection: Connection, rows: Sequence[tuple[Any, ...]]) -> None:
+    """Insert rows of ``new_rows``; a bar that another process stored meanwhile stays as it is."""
+    insert_raw(connection, PriceHistory, _COLUMNS, rows)
+
+
+def store_changes(
+    connection: Connection,
+    company_id: int,
+    merged: MergedBars,
+    *,
+    settled_to: date | None,
+    provider: str,
+    at: datetime,
+) -> int:
+    """Rewrite changed bars, each with a revision that keeps the old one; return how many were ours to rewrite.
+
+    The update names the old values: when another process rewrote the bar first, nothing happens here.
+    """
+    table = table_of(PriceHistory)
+    count = 0
+    for held, answer in merged.changed:
+        values = {name: from_scaled(getattr(answer, name), PRICE_SCALE) for name in _FIELDS[:4]}
+        settles = held.is_settled or (settled_to is not None and answer.date <= settled_to)
+        changed = connection.execute(
+            update(table)
+            .where(table.c.company_id == company_id, table.c.date == answer.date)
+            .where(*(table.c[name] == _stored(held, name) for name in _FIELDS))
+            .values(**values, volume=answer.volume, is_settled=settles, provider=provider, fetched_at=at)
+        )
+        if changed.rowcount == 1:
+            connection.execute(insert(PriceRevision).values(_revision(company_id, held, answer, provider, at)))
+            count += 1
+    return count
+
+
+def _stored(held: StoredBar, name: str) -> Any:
+    value = getattr(held.bar, name)
+    return value if name == "volume" else from_scaled(value, PRICE_SCALE)
+
+
+def _revision(company_id: int, held: StoredBar, answer: Bar, provider: str, at: datetime) -> dict[str, Any]:
+    row: dict[str, Any] = {"company_id": company_id, "date": answer.date}
+    for age, bar in (("old", held.bar), ("new", answer)):
+        row |= {f"{age}_{name}": from_scaled(getattr(bar, name), PRICE_SCALE) for name in _FIELDS[:4]}
+        row[f"{age}_volume"] = bar.volume
+    row |= {"old_provider": held.provider, "old_fetched_at": held.fetched_at}
+    return row | {"new_provider": provider, "new_fetched_at": at}
+
+
+def store_settled(connection: Connection, confirmed: Mapping[date, Sequence[int]]) -> None:
+    """Mark the bars of these companies on these dates as settled."""
+    table = table_of(PriceHistory)
+    for day, company_ids in confirmed.items():
+        for group in in_groups(company_ids):
+            connection.execute(
+                update(table).where(table.c.date == day, table.c.company_id.in_(group)).values(is_settled=True)
+            )
+
+
+def store_coverage(connection: Connection, ranges: Mapping[int, tuple[date, date]]) -> None:
+    """Write down the range in which each company's history is complete."""
+    rows = [{"company_id": i, "covered_from": a, "settled_until": b} for i, (a, b) in sorted(ranges.items())]
+    upsert(connection, PriceCoverage, rows, update=("covered_from", "settled_until"))
+
+
+def store_gaps(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
+    """Write down sessions that a provider answered without."""
+    upsert(connection, PriceGap, rows, update=("reason", "asked_count", "last_asked_at", "next_ask_at"))
+
+
+def remove_filled_gaps(connection: Connection, filled: Iterable[tuple[int, date]]) -> None:
+    """Forget gaps that an answer filled after all."""
+    table = table_of(PriceGap)
+    rows = [{"b_company": company_id, "b_date": day} for company_id, day in filled]
+    if rows:
+        statement = table.delete().where(
+            table.c.company_id == bindparam("b_company"), table.c.date == bindparam("b_date")
+        )
+        connection.execute(statement, rows)

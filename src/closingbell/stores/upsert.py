@@ -1,0 +1,54 @@
+"""The one upsert for typed rows; many raw rows take the dialect's own path in ``bulk.py``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, TypeVar, cast
+
+from sqlalchemy import Connection, Table
+from sqlalchemy.dialects import mysql, postgresql, sqlite
+
+from closingbell.models import Base
+
+V = TypeVar("V")
+
+
+def table_of(model: type[Base]) -> Table:
+    """The table of a model."""
+    return cast(Table, model.__table__)
+
+
+def upsert(
+    connection: Connection,
+    model: type[Base],
+    rows: Sequence[Mapping[str, Any]],
+    *,
+    update: Sequence[str] = (),
+    key: Sequence[str] = (),
+) -> None:
+    """Insert ``rows``; where ``key`` (the primary key) is taken, set the ``update`` columns, or leave the row."""
+    if not rows:
+        return
+    table = table_of(model)
+    keys = list(key) or [column.name for column in table.primary_key]
+    statement: Any
+    if connection.dialect.name == "mysql":
+        insert = mysql.insert(table)
+        # Setting a key column to itself keeps other errors loud; INSERT IGNORE would hide them.
+        changes = {name: insert.inserted[name] for name in update} or {keys[0]: table.c[keys[0]]}
+        statement = insert.on_duplicate_key_update(changes)
+    else:
+        new: Any = postgresql.insert(table) if connection.dialect.name == "postgresql" else sqlite.insert(table)
+        changes = {name: new.excluded[name] for name in update}
+        statement = (
+            new.on_conflict_do_update(index_elements=keys, set_=changes)
+            if changes
+            else new.on_conflict_do_nothing(index_elements=keys)
+        )
+    connection.execute(statement, list(rows))
+
+
+def in_groups(values: Sequence[V], size: int = 500) -> Iterator[Sequence[V]]:
+    """``values`` in groups small enough for one IN list."""
+    for start in range(0, len(values), size):
+        yield values[start : start + size]
