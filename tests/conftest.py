@@ -360,7 +360,7 @@ def database(tables_url: str) -> Iterator[Database]:
     opened.dispose()
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def shared_data() -> Path:
     """The folder of the shared test data, read only."""
     folder = Path(os.environ.get(SHARED_DATA) or REPOSITORY.parent / "shared" / "data")

@@ -66,13 +66,12 @@ class CheckedBars:
 class Neighbourhood:
     """What a check needs to know around the answer.
 
-    ``sessions``: closed sessions; ``next_open_sessions``: known sessions that have not closed;
-    ``young_from``: first of the newest five closed sessions; ``splits``: new shares per old share by ex-date;
-    ``suspects``: bars set aside by the jump rule in an earlier answer.
+    ``sessions``: closed sessions, ``newest`` the last of them, ``young_from`` the first of the newest five;
+    ``splits``: new shares per old share by ex-date; ``suspects``: bars set aside by the jump rule in an earlier answer.
     """
 
     sessions: Container[date]
-    open_sessions: Container[date]
+    newest: date
     young_from: date
     splits: dict[date, Fraction]
     suspects: dict[date, Bar]
@@ -142,7 +141,7 @@ def _broken_rule(bar: Bar, around: Neighbourhood) -> str | None:
     """The first rule that the bar breaks by itself."""
     day, open_, high, low, close, volume = bar
     if day not in around.sessions:
-        return "future" if day in around.open_sessions or day > around.young_from else "not_a_session"
+        return "future" if day > around.newest else "not_a_session"
     if low <= 0 or open_ <= 0 or high <= 0 or close <= 0:
         return "not_positive"
     if not (low <= open_ <= high and low <= close <= high):

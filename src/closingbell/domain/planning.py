@@ -21,7 +21,7 @@ class SessionTimes(NamedTuple):
 
 
 class SessionList:
-    """The sessions of one MIC in ascending order, with the closed ones apart."""
+    """The sessions of one MIC in ascending order, the closed ones apart; ``running`` is the one that is open now."""
 
     def __init__(self, mic: str, sessions: Sequence[SessionTimes], *, now: datetime) -> None:
         self.mic = mic
@@ -31,6 +31,7 @@ class SessionList:
         self.closed = self.dates[: self.closed_count]
         self.closed_set = frozenset(self.closed)
         self.open_set = frozenset(self.dates[self.closed_count :])
+        self.running = next((s.date for s in sessions[self.closed_count :] if s.open_at <= now), None)
 
     def between(self, first: date, last: date) -> list[date]:
         """Closed sessions from ``first`` to ``last``, both included."""

@@ -189,13 +189,13 @@ def _settle(
     young_from = calendar.young_from(YOUNG_SESSIONS)
     around = Neighbourhood(
         sessions=calendar.closed_set,
-        open_sessions=calendar.open_set,
+        newest=calendar.newest() or date.min,
         young_from=young_from,
         splits=known.splits.get(company_id, {}) | splits_of(history.actions),
         suspects={day: bar for (day, rule), bar in doubtful.items() if rule == "jump"},
         previous_close=previous_close,
     )
-    checked = check_bars([bar for bar in history.bars if item.first <= bar.date <= item.last], around)
+    checked = check_bars(_wanted_bars(history.bars, item, calendar), around)
     settled_to = calendar.last_settled(history.fetched_at)
     merged = merge_bars(stored, checked.good, settled_to=settled_to)
     present = {bar.date for bar in checked.good} | stored.keys()
@@ -213,6 +213,16 @@ def _settle(
         _coverage(state, calendar, checked, stored, settled_to, gaps),
         _outcome(fetched, checked, merged, present, gaps),
     )
+
+
+def _wanted_bars(bars: Sequence[Bar], item: FetchItem, calendar: SessionList) -> list[Bar]:
+    """Bars of the item's dates; of later ones only those that cannot be: the running session's bar is no close yet."""
+    newest = calendar.newest() or date.min
+    return [
+        bar
+        for bar in bars
+        if item.first <= bar.date <= item.last or (bar.date > newest and bar.date != calendar.running)
+    ]
 
 
 def _gaps(

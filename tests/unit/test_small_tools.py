@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+import threading
+import time
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from closingbell import calendars
+from closingbell.errors import DeadlineExceededError, NaiveDatetimeError, UsageError
+from closingbell.utils.clock import FixedClock, OffsetClock, require_aware
+from closingbell.utils.deadlines import DeadlinePool
+from closingbell.utils.text import formula_safe, listed
+
+
+@given(st.text())
+def test_no_cell_starts_like_a_formula(text: str) -> None:
+    safe = formula_safe(text)
+    assert not safe or safe[0] not in "=+-@\t\r\n\0"
+    assert safe.removeprefix("'") == text or safe == text
+
+
+def test_a_long_list_is_cut_and_counted() -> None:
+    assert listed(["A", "B"]) == "A, B"
+    assert listed([str(n) for n in range(13)]) == "0, 1, 2, 3, 4, 5, 6, 7, 8, 9 and 3 more"
+
+
+def test_naive_datetimes_are_refused_at_the_door() -> None:
+    with pytest.raises(NaiveDatetimeError):
+        require_aware(datetime(2012, 11, 30))  # noqa: DTZ001
+    with pytest.raises(NaiveDatetimeError):
+        FixedClock(datetime(2012, 11, 30))  # noqa: DTZ001
+
+
+def test_a_simulated_clock_runs_on_from_its_start() -> None:
+    start = datetime(2012, 11, 30, 21, 31, tzinfo=UTC)
+    assert timedelta() <= OffsetClock(start).now() - start < timedelta(seconds=5)
+
+
+@pytest.mark.parametrize(
+    ("symbol", "mic"), [("AAPL", "XNYS"), ("BRK-B", "XNYS"), ("VOD.L", "XLON"), ("SAP.DE", "XETR"), ("7203.T", "XTKS")]
+)
+def test_a_symbol_follows_the_sessions_of_its_exchange(symbol: str, mic: str) -> None:
+    assert calendars.mic_of(symbol) == mic
+
+
+def test_an_unknown_suffix_is_named() -> None:
+    with pytest.raises(UsageError, match=r"NOPE\.QQ: no exchange is known for the suffix \.QQ"):
+        calendars.mic_of("NOPE.QQ")
+
+
+def test_a_call_ends_at_its_deadline_and_the_next_one_gets_a_fresh_thread() -> None:
+    pool = DeadlinePool(1, name="test")
+    release = threading.Event()
+    began = time.monotonic()
+    with pytest.raises(DeadlineExceededError, match=r"no answer within 0\.05 s"):
+        pool.call(release.wait, timeout_s=0.05)
+    assert pool.call(lambda: "alive", timeout_s=5) == "alive"
+    assert time.monotonic() - began < 4
+    release.set()
+    pool.close()
+
+
+def test_threads_are_kept_between_calls() -> None:
+    pool = DeadlinePool(4, name="test")
+    assert len({pool.call(threading.get_ident, timeout_s=5) for _ in range(10)}) == 1
+    pool.close()
+
+
+def test_an_error_of_the_called_function_reaches_the_caller() -> None:
+    pool = DeadlinePool(1, name="test")
+    with pytest.raises(ZeroDivisionError):
+        pool.call(lambda: 1 / 0, timeout_s=5)
+    pool.close()
