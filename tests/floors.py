@@ -37,7 +37,7 @@ MAY_IMPORT: Mapping[str, tuple[str, ...]] = {
     "calendars": _BELOW_ADAPTERS,
     "notifications": _BELOW_ADAPTERS,
     "jobs": _BELOW_JOBS,
-    "usecases": (*_BELOW_JOBS, "jobs.context"),
+    "usecases": (*_BELOW_JOBS, "jobs.context", "jobs.market_time"),
     "queries": _READS,
     "web": (*_BELOW_FACES, *_FACES),
     "api": (*_BELOW_FACES, *_FACES),
@@ -56,6 +56,8 @@ MAY_IMPORT: Mapping[str, tuple[str, ...]] = {
 MAY_ALSO_IMPORT: Mapping[str, tuple[str, ...]] = {
     "commands.replay": ("replay",),
     "commands.demo": ("replay",),
+    # ``python -m closingbell.replay`` is the command.
+    "replay.__main__": ("commands.replay",),
     # Tells Alembic where the migrations lie.
     "commands.database": ("migrations",),
 }

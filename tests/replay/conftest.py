@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -43,13 +41,3 @@ def serve(market: RecordedMarket) -> Iterator[Callable[..., Client]]:
 @pytest.fixture
 def client(serve: Callable[..., Client]) -> Client:
     return serve()
-
-
-@pytest.fixture(scope="session")
-def shared_data() -> Path:
-    """Facts that are not part of the project; tests that need them are skipped elsewhere."""
-    root = Path(__file__).resolve().parents[2]
-    folder = Path(os.environ.get("CLOSINGBELL_SHARED_DATA", root.parent / "shared" / "data"))
-    if not folder.is_dir():
-        pytest.skip(f"no shared test data at {folder}; set CLOSINGBELL_SHARED_DATA")
-    return folder

@@ -90,7 +90,7 @@ def replay(*, port: int, now: datetime, speed: float, latency_ms: float, clones:
 
 def _make_server(port: int, now: datetime, *, speed: float, latency_ms: float, clones: int) -> ReplayServer:
     try:
-        # Here, because the extra it needs may not be installed, and other commands must work without it.
+        # Here, which keeps the extra optional: other commands must work without it.
         from closingbell.replay.clocks import ReplayClock  # noqa: PLC0415
         from closingbell.replay.server import ReplayServer  # noqa: PLC0415
     except ModuleNotFoundError as error:

@@ -8,8 +8,8 @@ from datetime import date, datetime
 from fractions import Fraction
 from typing import NamedTuple
 
-# Yahoo serves float32 prices: one unit in the last place is 2^-23 of the value.
-FLOAT32_NOISE = 1.2e-7
+# Yahoo serves float32 prices: rounding moves a value by at most half a unit in the last place, 2^-24 of it.
+FLOAT32_NOISE = 6e-8
 # Two recoveries of one price may each be off by that noise.
 SAME_PRICE = 2.5e-7
 # A jump is doubtful while it is younger than this many sessions.

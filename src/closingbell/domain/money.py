@@ -6,7 +6,8 @@ amounts per share with 10. Scaled integers are exact in every database's BIGINT,
 
 from __future__ import annotations
 
-from decimal import Decimal, InvalidOperation, localcontext
+from decimal import Decimal, InvalidOperation
+from fractions import Fraction
 
 from closingbell.errors import ValueOutOfRangeError
 
@@ -15,6 +16,7 @@ MONEY_SCALE = 4
 QUANTITY_SCALE = 10
 
 BIGINT_MAX = 2**63 - 1
+_BIGINT_DIGITS = 19
 
 # Quoted unit -> (major currency, how many quoted units make one major unit).
 MINOR_UNITS: dict[str, tuple[str, int]] = {
@@ -30,15 +32,15 @@ def to_scaled(value: Decimal, scale: int) -> int:
     """``value`` x 10^scale as an exact integer; raise ValueOutOfRangeError when it would lose digits or overflow."""
     if not value.is_finite():
         raise ValueOutOfRangeError(f"{value} is not a number that can be stored")
-    with localcontext() as context:
-        context.prec = 60
-        scaled = value.scaleb(scale)
-        whole = int(scaled)
-        if scaled != whole:
-            raise ValueOutOfRangeError(f"{value} has more than {scale} decimals")
-    if not -BIGINT_MAX <= whole <= BIGINT_MAX:
+    # Judged by its digits first: a context would round a long number silently.
+    if value.adjusted() + scale > _BIGINT_DIGITS:
         raise ValueOutOfRangeError(f"{value} is too large for a column with {scale} decimals")
-    return whole
+    scaled = Fraction(value) * Fraction(10**scale)
+    if scaled.denominator != 1:
+        raise ValueOutOfRangeError(f"{value:f} has more than {scale} decimals")
+    if not -BIGINT_MAX <= scaled.numerator <= BIGINT_MAX:
+        raise ValueOutOfRangeError(f"{value} is too large for a column with {scale} decimals")
+    return scaled.numerator
 
 
 def from_scaled(value: int, scale: int) -> Decimal:
