@@ -4,9 +4,13 @@
 
     ClosingbellError
     ├── SettingsError                 a setting is missing, malformed or contradicts another
+    │   └── ScheduleError             a job's trigger cannot be kept exactly
     ├── UsageError                    a caller asked for something that cannot be
     │   ├── UnknownSymbolError        no company of that symbol is known here
+    │   ├── UnknownJobError           no job of that name is registered
+    │   ├── UnknownRunError           no run of that number is on record
     │   └── ClosedDayError            the exchange was closed on that day
+    ├── AlreadyRunningError           another process is carrying out this job
     ├── ImportRefusedError            a file was not imported; carries the bad lines
     ├── DatabaseError
     │   ├── DatabaseNotReadyError     no tables, or tables of another version
@@ -38,6 +42,10 @@ class SettingsError(ClosingbellError):
     """A setting is missing, malformed or contradicts another; names the variable."""
 
 
+class ScheduleError(SettingsError):
+    """A job's trigger cannot be kept exactly: jitter, numeric weekdays, a time that the clocks skip or double."""
+
+
 class UsageError(ClosingbellError):
     """A caller asked for something that cannot be."""
 
@@ -46,8 +54,20 @@ class UnknownSymbolError(UsageError):
     """No company of that symbol is known here."""
 
 
+class UnknownJobError(UsageError):
+    """No job of that name is registered."""
+
+
+class UnknownRunError(UsageError):
+    """No run of that number is on record."""
+
+
 class ClosedDayError(UsageError):
     """The exchange was closed on that day."""
+
+
+class AlreadyRunningError(ClosingbellError):
+    """Another process is carrying out this job."""
 
 
 class ImportRefusedError(ClosingbellError):

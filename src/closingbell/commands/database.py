@@ -16,6 +16,7 @@ from closingbell.commands.output import Command
 from closingbell.jobs.context import EXTENSION, JobContext, current_context
 from closingbell.models import Base
 from closingbell.models.types import ScaledDecimal, UtcDateTime
+from closingbell.stores.database import open_database
 
 
 def alembic_for(app: Flask) -> Alembic:
@@ -26,9 +27,16 @@ def alembic_for(app: Flask) -> Alembic:
     context: JobContext = app.extensions[EXTENSION]
     app.config["ALEMBIC"] = {"script_location": str(Path(migrations.__file__).parent)}
     app.config["ALEMBIC_CONTEXT"] = {"render_as_batch": True, "compare_type": True, "render_item": _render_type}
-    alembic = Alembic(engines={"default": context.database.engine}, metadatas={"default": Base.metadata})
+    alembic = Alembic(engines={"default": _migration_engine(context)}, metadatas={"default": Base.metadata})
     alembic.init_app(app)
     return alembic
+
+
+def _migration_engine(context: JobContext) -> Any:
+    """The application's engine; for SQLite one that does not enforce foreign keys while tables are made anew."""
+    if context.database.dialect != "sqlite":
+        return context.database.engine
+    return open_database(context.settings.effective_database_url, enforce_keys=False).engine
 
 
 def _render_type(kind: str, item: Any, autogen: Any) -> str | bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import BigInteger, ForeignKey, Index, String, Text
+from sqlalchemy import BigInteger, ForeignKey, Index, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from closingbell.models.base import MYSQL, Base
@@ -12,10 +12,20 @@ from closingbell.models.types import BigId, Symbol, UtcDateTime
 
 
 class JobLog(Base):
-    """One run; ``owner`` is the process that carries it out, ``ended_by`` why it ended if not by itself."""
+    """One run: attempt ``attempt`` at a tick, or one that a person asked for.
+
+    ``owner`` is the process that carries it out and ``lease_until`` how long it may be trusted to (real time);
+    ``active_key`` is the job's name while it runs, so that one job has one run; ``ended_by`` says why it ended if not
+    by itself: cancelled, orphaned, stalled, interrupted, timed_out, error.
+    """
 
     __tablename__ = "job_log"
-    __table_args__ = (Index(None, "job_name", "started_at"), Index(None, "status", "started_at"), MYSQL)
+    __table_args__ = (
+        Index(None, "job_name", "started_at"),
+        Index(None, "status", "started_at"),
+        UniqueConstraint("tick_id", "attempt"),
+        MYSQL,
+    )
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
     job_name: Mapped[str] = mapped_column(String(64))
@@ -29,6 +39,18 @@ class JobLog(Base):
     trigger: Mapped[str] = mapped_column(String(16))
     owner: Mapped[str] = mapped_column(String(160))
     heartbeat_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    lease_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    progress_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    active_key: Mapped[str | None] = mapped_column(String(64), unique=True)
+    tick_id: Mapped[int | None] = mapped_column(BigInteger, ForeignKey("job_tick.id"))
+    fire_time: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    attempt: Mapped[int] = mapped_column(default=1, server_default="1")
+    requested_by: Mapped[str | None] = mapped_column(String(200))
+    retry_of: Mapped[int | None] = mapped_column(BigInteger)
+    cancel_requested_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    cancel_requested_by: Mapped[str | None] = mapped_column(String(200))
+    stocks_planned: Mapped[int | None]
+    arguments: Mapped[str | None] = mapped_column(Text)
     ended_by: Mapped[str | None] = mapped_column(String(24))
     expected_count: Mapped[int] = mapped_column(BigInteger, default=0)
     covered_count: Mapped[int] = mapped_column(BigInteger, default=0)

@@ -91,8 +91,11 @@ def is_worth_repeating(error: DBAPIError) -> bool:
     return bool(arguments) and arguments[0] in _RETRY_MYSQL_ERRNOS
 
 
-def open_database(url: str) -> Database:
-    """An engine for ``url``, tuned for its dialect; raise SettingsError that names DATABASE_URL when it is wrong."""
+def open_database(url: str, *, enforce_keys: bool = True) -> Database:
+    """An engine for ``url``, tuned for its dialect; raise SettingsError that names DATABASE_URL when it is wrong.
+
+    SQLite can alter a table only by making it anew, for which migrations need foreign keys off (``enforce_keys``).
+    """
     parsed = _parse_url(url)
     options: dict[str, Any] = {"hide_parameters": True}
     if parsed.get_backend_name() == "sqlite":
@@ -117,7 +120,7 @@ def open_database(url: str) -> Database:
     except (NoSuchModuleError, ArgumentError) as error:
         raise SettingsError(f"DATABASE_URL: {error}") from None
     if engine.dialect.name == "sqlite":
-        _tune_sqlite(engine)
+        _tune_sqlite(engine, enforce_keys=enforce_keys)
     return Database(engine)
 
 
@@ -154,7 +157,7 @@ def _make_folder(folder: Path) -> None:
         raise SettingsError(f"DATABASE_URL: cannot make the folder {folder} ({error.strerror})") from None
 
 
-def _tune_sqlite(engine: Engine) -> None:
+def _tune_sqlite(engine: Engine, *, enforce_keys: bool) -> None:
     """WAL, full durability, foreign keys; a transaction begins when we say so, and writers queue at its start."""
 
     @event.listens_for(engine, "connect")
@@ -164,7 +167,7 @@ def _tune_sqlite(engine: Engine) -> None:
         cursor.execute(f"PRAGMA busy_timeout = {SQLITE_BUSY_TIMEOUT_S * 1000}")
         cursor.execute("PRAGMA journal_mode = WAL")
         cursor.execute("PRAGMA synchronous = FULL")
-        cursor.execute("PRAGMA foreign_keys = ON")
+        cursor.execute(f"PRAGMA foreign_keys = {'ON' if enforce_keys else 'OFF'}")
         cursor.close()
 
     @event.listens_for(engine, "begin")
