@@ -2,44 +2,139 @@
 
 from __future__ import annotations
 
+import atexit
+import os
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 from flask import Flask
+from flask.helpers import get_debug_flag
 
 from closingbell.cli_commands import CommandTable
 from closingbell.config import Settings, load_settings
-from closingbell.errors import SettingsError
-from closingbell.jobs.context import EXTENSION, JobContext
+from closingbell.errors import ClosingbellError, SettingsError
+from closingbell.jobs.context import (
+    EXTENSION,
+    JOBS_EXTENSION,
+    SCHEDULER_EXTENSION,
+    JobContext,
+    RunObserver,
+    Unobserved,
+)
+from closingbell.jobs.registry import Registry, jobs_of
 from closingbell.providers.base import PriceProvider
 from closingbell.stores.database import open_database
+from closingbell.stores.marks import require_tables
+
+if TYPE_CHECKING:
+    from closingbell.jobs.scheduler import Scheduler
 
 
-def create_app(settings: Settings | None = None) -> Flask:
-    """A Flask application with closingbell's commands; starts no thread and opens no connection."""
+def create_app(
+    settings: Settings | None = None, *, start_scheduler: bool = False, registry: Registry | None = None
+) -> Flask:
+    """A Flask application with closingbell's commands; opens no connection, and starts no thread unless told to.
+
+    The scheduler starts with ``start_scheduler`` or under ``flask run``, and never when JOBS_ENABLED is false.
+    """
     try:
         settings = settings or load_settings()
         database = open_database(settings.effective_database_url)
+        observer = _observer(settings)
     except SettingsError as error:
-        if click.get_current_context(silent=True) is None:
-            raise
-        # On a command line a wrong setting is a message, not a traceback.
-        raise click.UsageError(str(error)) from None
+        raise _for_the_screen(error) from None
     app = Flask("closingbell", instance_path=str(settings.instance_path.resolve()))
     app.config.update(
         JOBS_ENABLED=settings.jobs_enabled,
         SCHEDULER_API_ENABLED=settings.scheduler_api_enabled,
     )
-    app.extensions[EXTENSION] = JobContext(
+    context = JobContext(
         settings=settings,
         clock=settings.clock(),
         database=database,
         open_provider=_provider_opener(settings),
+        observer=observer,
     )
+    app.extensions[EXTENSION] = context
+    app.extensions[JOBS_EXTENSION] = jobs_of(settings) if registry is None else registry
     app.cli = CommandTable(app.cli)
+    try:
+        _add_what_serves(app, settings, is_served=start_scheduler or _is_served_by_flask_run())
+    except ClosingbellError as error:
+        raise _for_the_screen(error) from None
     return app
+
+
+def _add_what_serves(app: Flask, settings: Settings, *, is_served: bool) -> None:
+    if settings.scheduler_api_enabled:
+        _add_scheduler_api(app, is_served=is_served)
+    if settings.jobs_enabled and is_served:
+        start_scheduler_of(app)
+
+
+def _for_the_screen(error: ClosingbellError) -> Exception:
+    """On a command line an expected error is a message, not a traceback."""
+    if click.get_current_context(silent=True) is None:
+        return error
+    return click.UsageError(str(error)) if isinstance(error, SettingsError) else click.ClickException(str(error))
+
+
+def _add_scheduler_api(app: Flask, *, is_served: bool) -> None:
+    """The HTTP API over the scheduler; refuses to be served while nobody could sign in to it."""
+    from closingbell.api.scheduler import (  # noqa: PLC0415  (keeps the API out of every command's start-up)
+        require_way_in,
+        scheduler_api,
+    )
+
+    if is_served:
+        require_way_in(app.extensions[EXTENSION])
+    app.register_blueprint(scheduler_api(app.extensions[JOBS_EXTENSION]))
+
+
+def _observer(settings: Settings) -> RunObserver:
+    """Tells the dead-man's switch of the daily job, where one is set."""
+    if not settings.healthcheck_url:
+        return Unobserved()
+    from closingbell.notifications.healthcheck import HealthcheckPinger  # noqa: PLC0415  (keeps it out of start-up)
+
+    pinger = HealthcheckPinger(settings.healthcheck_url, job_names=frozenset({"daily_price_update"}))
+    # Registered before any scheduler's end, so that it is carried out after it: the last runs still tell.
+    atexit.register(pinger.close, 5.0)
+    return pinger
+
+
+def _is_served_by_flask_run() -> bool:
+    """Whether ``flask run`` is loading the application, in the process that will serve it.
+
+    With the reloader on, a first process only watches files and starts the one that serves.
+    """
+    command = click.get_current_context(silent=True)
+    if command is None or command.info_name != "run":
+        return False
+    reloads = command.params.get("reload")
+    is_debug = command.find_root().params.get("debug") or get_debug_flag()
+    watches = is_debug if reloads is None else reloads
+    return not watches or os.environ.get("WERKZEUG_RUN_MAIN") == "true"
+
+
+def start_scheduler_of(app: Flask) -> Scheduler:
+    """Start the application's scheduler and end it with the process; raise DatabaseNotReadyError without tables."""
+    from closingbell.jobs.scheduler import Scheduler  # noqa: PLC0415  (keeps it out of every other command's start-up)
+    from closingbell.utils.logs import configure_logs  # noqa: PLC0415  (keeps structlog out of start-up)
+
+    context: JobContext = app.extensions[EXTENSION]
+    configure_logs(context.settings.log_level, context.settings.log_format)
+    require_tables(context.database)
+    context = replace(context, application=app)
+    scheduler = Scheduler(context, app.extensions[JOBS_EXTENSION])
+    scheduler.start()
+    app.extensions[SCHEDULER_EXTENSION] = scheduler
+    atexit.register(scheduler.shutdown)
+    return scheduler
 
 
 def _provider_opener(settings: Settings) -> Callable[[], PriceProvider]:

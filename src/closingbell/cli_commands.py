@@ -13,17 +13,31 @@ from flask import Flask
 from flask.cli import AppGroup, FlaskGroup
 
 import closingbell
+from closingbell.utils.garbage import collect_less_often
 
 # name -> module:attribute. Modules are loaded one at a time, so that a quick look stays quick.
 COMMANDS: dict[str, str] = {
+    "cancel-run": "closingbell.commands.jobs:cancel_run",
+    "create-admin": "closingbell.commands.people:create_admin",
+    "create-token": "closingbell.commands.people:create_token",
     "db": "closingbell.commands.database:db",
     "demo": "closingbell.commands.demo:demo",
+    "doctor": "closingbell.commands.doctor:doctor",
     "export": "closingbell.commands.export:export",
     "import-orders": "closingbell.commands.orders:import_orders",
     "init-db": "closingbell.commands.database:init_db",
+    "list-jobs": "closingbell.commands.jobs:list_jobs",
+    "list-tokens": "closingbell.commands.people:list_tokens",
+    "notifications": "closingbell.commands.notifications:notifications",
+    "pause-job": "closingbell.commands.jobs:pause_job",
     "refresh-prices": "closingbell.commands.prices:refresh_prices_command",
     "replay": "closingbell.commands.replay:replay",
+    "resume-job": "closingbell.commands.jobs:resume_job",
+    "retry-run": "closingbell.commands.jobs:retry_run",
+    "revoke-token": "closingbell.commands.people:revoke_token",
     "run-daily-price-update": "closingbell.commands.prices:run_daily_price_update",
+    "run-scheduler": "closingbell.commands.jobs:run_scheduler",
+    "serve": "closingbell.commands.jobs:serve",
     "view-job-logs": "closingbell.commands.runs:view_job_logs",
 }
 
@@ -52,6 +66,7 @@ def _create_app() -> Flask:
 
 def main() -> Any:
     """The console script ``closingbell``."""
+    collect_less_often()
     version = click.version_option(closingbell.__version__, package_name="closingbell", prog_name="closingbell")
     group = FlaskGroup(
         name="closingbell",

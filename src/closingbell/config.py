@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from datetime import time
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +65,24 @@ class Settings(BaseSettings):
         None, description="The instant at which the clock starts, for replays: ISO 8601 with an offset."
     )
     cache_dir: Path | None = Field(None, description="Cookies and the request budget. Empty: the user's cache folder.")
+    daily_price_update_time: time = Field(time(16, 30), description="When the daily prices are fetched, New York time.")
+    daily_price_update_minutes_after_close: int = Field(
+        30, ge=0, le=720, description="How long after the close of other exchanges their prices are fetched."
+    )
+    log_retention_time: time = Field(time(6, 0), description="When old runs are removed, New York time.")
+    job_log_retention_days: int = Field(90, ge=1, description="Runs older than this are removed.")
+    job_log_retention_failed_days: int = Field(365, ge=1, description="The same for runs that did not succeed.")
+    job_log_keep_runs: int = Field(50, ge=1, description="So many newest runs of each job are always kept.")
+    jobs_disabled: str = Field(
+        "", description="Names of jobs, with commas between them, that are never run by themselves."
+    )
+    jobs_shutdown_grace: float = Field(
+        25.0, ge=0, le=3600, description="Seconds that runs may still take when their process is told to end."
+    )
+    jobs_stall_after_s: float = Field(
+        900.0, gt=0, description="A run without progress for so many seconds is cancelled as stalled."
+    )
+    healthcheck_url: str = Field("", description="A check of a dead-man's switch in the healthchecks protocol.")
     log_level: str = Field("WARNING", description="DEBUG, INFO, WARNING or ERROR.")
     log_format: str = Field("text", description="text or json.")
 
@@ -110,6 +129,11 @@ class Settings(BaseSettings):
     def effective_database_url(self) -> str:
         """``database_url``, or SQLite in the instance folder."""
         return self.database_url or f"sqlite:///{self.instance_path / 'closingbell.sqlite'}"
+
+    @property
+    def disabled_jobs(self) -> frozenset[str]:
+        """Names of the jobs that are never run by themselves."""
+        return frozenset(name.strip() for name in self.jobs_disabled.split(",") if name.strip())
 
     @property
     def is_replay(self) -> bool:

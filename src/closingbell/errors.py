@@ -10,6 +10,9 @@
     │   ├── UnknownJobError           no job of that name is registered
     │   ├── UnknownRunError           no run of that number is on record
     │   └── ClosedDayError            the exchange was closed on that day
+    ├── AccessError                   somebody may not do what they ask for
+    │   ├── NotAuthenticatedError     no token, or one that is wrong or revoked
+    │   └── NotAllowedError           the token's scope is too small
     ├── AlreadyRunningError           another process is carrying out this job
     ├── ImportRefusedError            a file was not imported; carries the bad lines
     ├── DatabaseError
@@ -17,7 +20,11 @@
     │   ├── OriginMismatchError       replayed and live data would be mixed
     │   └── ValueOutOfRangeError      a number does not fit its column
     ├── NaiveDatetimeError            a datetime without a zone came to a door
-    ├── RunCancelledError             somebody asked this run to stop
+    ├── RunStoppedError               a run is to stop before its end
+    │   ├── RunCancelledError         somebody asked for it
+    │   ├── RunStalledError           it made no progress for too long
+    │   ├── RunInterruptedError       its process is shutting down
+    │   └── RunLostError              it was closed, and perhaps taken up, by somebody else
     └── ProviderError                 a provider did not give what was asked
         ├── TemporaryProviderError    worth another try
         │   ├── RateLimitedError      carries retry_after_s where the provider named it
@@ -66,6 +73,18 @@ class ClosedDayError(UsageError):
     """The exchange was closed on that day."""
 
 
+class AccessError(ClosingbellError):
+    """Somebody may not do what they ask for; the message never holds what they showed."""
+
+
+class NotAuthenticatedError(AccessError):
+    """No token, or one that is wrong or revoked."""
+
+
+class NotAllowedError(AccessError):
+    """The token's scope is too small for what is asked."""
+
+
 class AlreadyRunningError(ClosingbellError):
     """Another process is carrying out this job."""
 
@@ -98,8 +117,32 @@ class NaiveDatetimeError(ClosingbellError, ValueError):
     """A datetime without a zone came to a door."""
 
 
-class RunCancelledError(ClosingbellError):
+class RunStoppedError(ClosingbellError):
+    """A run is to stop before its end; ``ended_by`` is what its JobLog row calls that."""
+
+    ended_by = "cancelled"
+
+
+class RunCancelledError(RunStoppedError):
     """Somebody asked this run to stop."""
+
+
+class RunStalledError(RunStoppedError):
+    """The run made no progress for too long."""
+
+    ended_by = "stalled"
+
+
+class RunInterruptedError(RunStoppedError):
+    """The run's process is shutting down; the run is taken up again."""
+
+    ended_by = "interrupted"
+
+
+class RunLostError(RunStoppedError):
+    """The run was closed, and perhaps taken up, by somebody else."""
+
+    ended_by = "orphaned"
 
 
 class ProviderError(ClosingbellError):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +16,11 @@ from flask_alembic.cli import cli as alembic_cli
 from closingbell import migrations
 from closingbell.commands.output import Command
 from closingbell.jobs.context import EXTENSION, JobContext, current_context
+from closingbell.jobs.market_time import load_session_list
 from closingbell.models import Base
 from closingbell.models.types import ScaledDecimal, UtcDateTime
 from closingbell.stores.database import open_database
+from closingbell.stores.sessions import HOME
 
 
 def alembic_for(app: Flask) -> Alembic:
@@ -29,6 +33,8 @@ def alembic_for(app: Flask) -> Alembic:
     app.config["ALEMBIC_CONTEXT"] = {"render_as_batch": True, "compare_type": True, "render_item": _render_type}
     alembic = Alembic(engines={"default": _migration_engine(context)}, metadatas={"default": Base.metadata})
     alembic.init_app(app)
+    # The library would tell of every step on the screen; the command says what came of them.
+    logging.getLogger("alembic").setLevel(logging.WARNING)
     return alembic
 
 
@@ -65,7 +71,14 @@ def init_db() -> None:
     """Create the tables, or bring an older database up to date."""
     where = current_context().database.engine.url.render_as_string(hide_password=True)
     changed = upgrade(_app())
+    _write_down_sessions(current_context())
     click.echo(f"{where}: {'tables are ready' if changed else 'already up to date'}")
+
+
+def _write_down_sessions(context: JobContext) -> None:
+    """The home exchange's sessions, so that a scheduler need not load a calendar for them."""
+    now = context.clock.now()
+    load_session_list(context, HOME, now.date() - timedelta(days=30), now=now, ahead=timedelta(days=60))
 
 
 def upgrade(app: Flask) -> bool:

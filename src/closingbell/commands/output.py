@@ -14,11 +14,13 @@ from zoneinfo import ZoneInfo
 import click
 
 from closingbell.domain.money import plain
-from closingbell.errors import ClosingbellError, ImportRefusedError, UsageError
+from closingbell.errors import AlreadyRunningError, ClosingbellError, ImportRefusedError, UsageError
+from closingbell.stores.database import failure_in_words
 
 EXIT_FAILED = 1
 EXIT_USAGE = 2
 EXIT_PARTIAL = 3
+EXIT_ALREADY_RUNNING = 4
 
 NEW_YORK = ZoneInfo("America/New_York")
 
@@ -40,7 +42,19 @@ class Command(click.Command):
             ctx.exit(EXIT_FAILED)
         except ClosingbellError as error:
             click.echo(f"error: {error}", err=True)
-            ctx.exit(EXIT_USAGE if isinstance(error, UsageError) else EXIT_FAILED)
+            ctx.exit(_exit_code(error))
+        except Exception as error:
+            words = failure_in_words(error)
+            if words is None:
+                raise
+            click.echo(f"error: {words}", err=True)
+            ctx.exit(EXIT_FAILED)
+
+
+def _exit_code(error: ClosingbellError) -> int:
+    if isinstance(error, AlreadyRunningError):
+        return EXIT_ALREADY_RUNNING
+    return EXIT_USAGE if isinstance(error, UsageError) else EXIT_FAILED
 
 
 class DateType(click.ParamType[date]):
@@ -88,9 +102,9 @@ def to_json(value: Any) -> Any:
     raise TypeError(f"{type(value).__name__} has no JSON form")
 
 
-def print_json(value: Any) -> None:
-    """A value as indented JSON."""
-    click.echo(json.dumps(value, default=to_json, indent=2))
+def print_json(value: Any, *, indent: int | None = 2) -> None:
+    """A value as JSON, indented unless told otherwise."""
+    click.echo(json.dumps(value, default=to_json, indent=indent))
 
 
 def print_rows(rows: Sequence[Any], format_: str, *, columns: Mapping[str, Callable[[Any], str]], empty: str) -> None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import getpass
 import sys
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from datetime import date
-from typing import Any
+from functools import partial
 
 import click
+from flask import current_app
 from flask.cli import with_appcontext
 
 from closingbell.commands.output import (
@@ -21,10 +24,12 @@ from closingbell.commands.output import (
     symbols_option,
 )
 from closingbell.domain.runs import GOOD_OUTCOMES, ItemOutcome, Outcome, RunStatus, RunSummary
-from closingbell.jobs.context import JobContext, Progress, current_context
+from closingbell.jobs.context import JOBS_EXTENSION, JobContext, Progress, current_context
 from closingbell.jobs.price_planning import Selection, plan_refresh
-from closingbell.jobs.price_updater import refresh_prices, update_daily_prices
+from closingbell.jobs.price_updater import DAILY_PRICE_UPDATE, refresh_prices
+from closingbell.jobs.runner import Occasion
 from closingbell.stores.marks import claim_origin
+from closingbell.usecases.control import request_run
 from closingbell.utils.logs import configure_logs
 from closingbell.utils.text import listed
 
@@ -32,12 +37,29 @@ EXIT_CODES = {RunStatus.SUCCESS: 0, RunStatus.FAILED: EXIT_FAILED, RunStatus.PAR
 
 
 @click.command("run-daily-price-update", cls=Command)
+@symbols_option
 @click.option("--dry-run", is_flag=True, help="Print what would be fetched and stop.")
+@click.option("--wait/--no-wait", default=True, help="Run it here and now, or ask a scheduler to.", show_default=True)
 @format_option
 @with_appcontext
-def run_daily_price_update(dry_run: bool, format_: str) -> None:
+def run_daily_price_update(symbols: tuple[str, ...] | None, dry_run: bool, wait: bool, format_: str) -> None:
     """Fetch and store every missing or provisional close of every company that somebody holds."""
-    _run(lambda context, _: update_daily_prices(context), Selection(), dry_run=dry_run, format_=format_)
+    occasion = Occasion(requested_by=getpass.getuser(), arguments={"symbols": list(symbols)} if symbols else {})
+    if wait or dry_run:
+        job = partial(refresh_prices, occasion=occasion, job_name=DAILY_PRICE_UPDATE)
+        _run(job, Selection(symbols), dry_run=dry_run, format_=format_)
+    else:
+        ask_scheduler(DAILY_PRICE_UPDATE, symbols, format_)
+
+
+def ask_scheduler(job_name: str, symbols: tuple[str, ...] | None, format_: str) -> None:
+    """Leave a request for a scheduler, and say so."""
+    registry = current_app.extensions[JOBS_EXTENSION]
+    request_id = request_run(current_context(), registry, job_name, by=getpass.getuser(), symbols=symbols)
+    if format_ == "json":
+        print_json({"request_id": request_id})
+    else:
+        click.echo(f"request {request_id}: a scheduler takes it up within seconds")
 
 
 @click.command("refresh-prices", cls=Command)
@@ -51,10 +73,13 @@ def refresh_prices_command(
     symbols: tuple[str, ...] | None, on: date | None, force: bool, dry_run: bool, format_: str
 ) -> None:
     """Fetch prices of chosen companies and dates; without options, of all that is held."""
-    _run(refresh_prices, Selection(symbols, on, force), dry_run=dry_run, format_=format_)
+    occasion = Occasion(requested_by=getpass.getuser())
+    _run(partial(refresh_prices, occasion=occasion), Selection(symbols, on, force), dry_run=dry_run, format_=format_)
 
 
-def _run(job: Any, selection: Selection, *, dry_run: bool, format_: str) -> None:
+def _run(
+    job: Callable[[JobContext, Selection], RunSummary], selection: Selection, *, dry_run: bool, format_: str
+) -> None:
     """Carry out a price job with progress on the screen and its outcome as the exit code."""
     context = current_context()
     configure_logs(context.settings.log_level, context.settings.log_format)
@@ -62,7 +87,7 @@ def _run(job: Any, selection: Selection, *, dry_run: bool, format_: str) -> None
         _print_plan(context, selection, format_)
         return
     with _progress(quiet=format_ == "json") as progress:
-        summary: RunSummary = job(replace(context, progress=progress), selection)
+        summary = job(replace(context, progress=progress), selection)
     if format_ == "json":
         print_json(summary)
     else:

@@ -68,6 +68,33 @@ class RunSummary:
         return [item for item in self.items if item.outcome not in GOOD_OUTCOMES]
 
 
+@dataclass(frozen=True, slots=True)
+class RunEnd:
+    """How a run ended, for those who must be told; ``kind`` names the kind of failure, None when all is well.
+
+    A run narrowed to chosen companies says nothing of the others.
+    """
+
+    run_id: int
+    job_name: str
+    status: RunStatus
+    message: str
+    kind: str | None
+    failed_symbols: tuple[str, ...]
+    error_message: str | None
+    is_narrowed: bool = False
+
+
+def failure_kind(status: RunStatus, items: Sequence[ItemOutcome], ended_by: str | None) -> str | None:
+    """The kind of an incident: how the run ended early, or else the error that hit most companies."""
+    if status is RunStatus.SUCCESS:
+        return None
+    if ended_by is not None:
+        return ended_by
+    kinds = [item.error_kind or item.outcome.value for item in items if item.outcome not in GOOD_OUTCOMES]
+    return max(sorted(set(kinds)), key=kinds.count) if kinds else status.value.lower()
+
+
 def status_from_coverage(items: Sequence[ItemOutcome]) -> RunStatus:
     """SUCCESS when every expected session is covered, FAILED when none is, PARTIAL between.
 

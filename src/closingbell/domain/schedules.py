@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import NamedTuple, Protocol
@@ -13,6 +13,7 @@ from closingbell.errors import ScheduleError
 
 NEW_YORK = ZoneInfo("America/New_York")
 HOLIDAY = "holiday"
+_TWO_YEARS = tuple(date(2026, 1, 1) + timedelta(days=number) for number in range(730))
 
 Sessions = Mapping[str, Sequence[SessionTimes]]
 
@@ -55,7 +56,7 @@ class OnSessions:
     @property
     def words(self) -> str:
         minutes = int(self.after_close.total_seconds() // 60)
-        return f"{self.at:%H:%M} {self.zone.key} on {self.mic} sessions; {minutes} min after other exchanges' close"
+        return f"{self.at:%H:%M} {_place(self.zone)} on {self.mic} sessions, elsewhere {minutes} min after the close"
 
     def fire_times(self, after: datetime, until: datetime, sessions: Sessions) -> list[FireTime]:
         open_days = {session.date for session in sessions.get(self.mic, ())}
@@ -85,7 +86,7 @@ class Daily:
 
     @property
     def words(self) -> str:
-        return f"{self.at:%H:%M} {self.zone.key} every day"
+        return f"{self.at:%H:%M} {_place(self.zone)} every day"
 
     def fire_times(self, after: datetime, until: datetime, sessions: Sessions) -> list[FireTime]:
         instants = (_instant(day, self.at, self.zone) for day in _days(after, until, self.zone))
@@ -142,18 +143,20 @@ class Every:
         return found
 
 
-def check_local_time(at: time, zone: ZoneInfo) -> None:
-    """Raise ScheduleError for a local time that a change of the clocks skips or doubles within the next years."""
-    for year in (2026, 2027):
-        day = date(year, 1, 1)
-        while day.year == year:
-            local = datetime.combine(day, at)
-            if _offset(local, zone, 0) != _offset(local, zone, 1):
-                raise ScheduleError(
-                    f"{at:%H:%M} {zone.key} is skipped or doubled when the clocks change on {day}; "
-                    "choose a time outside 01:00 to 03:00"
-                )
-            day += timedelta(days=1)
+def _place(zone: ZoneInfo) -> str:
+    """A zone as people call it: New York."""
+    return zone.key.rpartition("/")[2].replace("_", " ")
+
+
+def check_local_time(at: time, zone: ZoneInfo, *, days: Iterable[date] | None = None) -> None:
+    """Raise ScheduleError for a local time that the clocks skip or double on one of ``days`` (two years of them)."""
+    for day in _TWO_YEARS if days is None else days:
+        local = datetime.combine(day, at)
+        if _offset(local, zone, 0) != _offset(local, zone, 1):
+            raise ScheduleError(
+                f"{at:%H:%M} {zone.key} is skipped or doubled when the clocks change on {day}; "
+                "choose a time outside 01:00 to 03:00"
+            )
 
 
 def _offset(local: datetime, zone: ZoneInfo, fold: int) -> timedelta | None:

@@ -13,9 +13,11 @@ from closingbell.stores import sessions
 DAYS_FOR_UNHELD = 21
 
 
-def load_session_list(context: JobContext, mic: str, first: date, *, now: datetime) -> SessionList:
+def load_session_list(
+    context: JobContext, mic: str, first: date, *, now: datetime, ahead: timedelta = timedelta(days=7)
+) -> SessionList:
     """The sessions of ``mic`` from ``first`` on, written down first where they are not yet."""
-    last = now.date() + timedelta(days=7)
+    last = (now + ahead).date()
     # Young bars are judged among the newest sessions, whatever is asked for.
     first = min(first, (now - timedelta(days=DAYS_FOR_UNHELD)).date())
     with context.database.read() as connection:

@@ -22,7 +22,7 @@ from closingbell.domain.bars import (
 from closingbell.domain.corporate_actions import splits_of
 from closingbell.domain.planning import CompanyState, FetchItem, SessionList, next_ask_at, settled_until
 from closingbell.domain.runs import ItemOutcome, Outcome
-from closingbell.errors import ProviderError
+from closingbell.errors import ProviderError, RunLostError
 from closingbell.jobs.context import JobContext
 from closingbell.jobs.price_planning import Plan
 from closingbell.jobs.runner import Run
@@ -79,6 +79,16 @@ class _Batch:
     outcomes: list[ItemOutcome] = field(default_factory=list)
 
 
+def store_planned(context: JobContext, run: Run, count: int) -> None:
+    """Write down how many companies the run will ask for."""
+    wall = context.wall.now()
+    context.database.write_unit(
+        lambda connection: job_log.store_progress(
+            connection, run.id, run.owner, processed=0, failed=0, wall=wall, planned=count
+        )
+    )
+
+
 def store_chunk(context: JobContext, run: Run, plan: Plan, chunk: Sequence[Fetched]) -> list[ItemOutcome]:
     """Store a chunk of answers; return how each company ended. Safe to repeat: what is stored already is unchanged."""
     now = context.clock.now()
@@ -97,7 +107,8 @@ def store_chunk(context: JobContext, run: Run, plan: Plan, chunk: Sequence[Fetch
             batch.settlings.append(settling)
             batch.outcomes.append(settling.outcome)
     run.items.extend(batch.outcomes)
-    context.database.write_unit(lambda connection: _write(connection, run, batch, now))
+    wall = context.wall.now()
+    context.database.write_unit(lambda connection: _write(connection, run, batch, now=now, wall=wall))
     return batch.outcomes
 
 
@@ -312,8 +323,11 @@ def _first_and_rest(sentences: Sequence[str]) -> str:
     return sentences[0] + (f" (and {len(sentences) - 1} more)" if len(sentences) > 1 else "")
 
 
-def _write(connection: Connection, run: Run, batch: _Batch, now: datetime) -> None:
-    """Everything that follows from a chunk, in one transaction."""
+def _write(connection: Connection, run: Run, batch: _Batch, *, now: datetime, wall: datetime) -> None:
+    """Everything that follows from a chunk, in one transaction; nothing once the run is no longer ours."""
+    processed, failed = len(run.items), run.failed_count
+    if not job_log.store_progress(connection, run.id, run.owner, processed=processed, failed=failed, wall=wall):
+        raise RunLostError("this run was closed by somebody else")
     rows: list[tuple[Any, ...]] = []
     confirmed: dict[date, list[int]] = {}
     for settling in sorted(batch.settlings, key=lambda settling: settling.company_id):
@@ -324,7 +338,6 @@ def _write(connection: Connection, run: Run, batch: _Batch, now: datetime) -> No
     prices.store_settled(connection, confirmed)
     _write_ranges(connection, batch.settlings, now)
     job_log.store_items(connection, run.id, batch.outcomes)
-    job_log.store_progress(connection, run.id, run.owner, processed=len(run.items), failed=run.failed_count, now=now)
 
 
 def _write_company(connection: Connection, settling: _Settling, rows: list[tuple[Any, ...]], now: datetime) -> None:

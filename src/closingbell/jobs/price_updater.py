@@ -7,19 +7,22 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import date, datetime
+from itertools import islice
+from queue import SimpleQueue
 
 from closingbell.domain.planning import FetchItem
 from closingbell.domain.runs import Outcome, RunSummary, in_words, status_from_coverage
 from closingbell.errors import ProviderError
 from closingbell.jobs.context import JobContext, current_context
 from closingbell.jobs.price_planning import Plan, Selection, plan_refresh
-from closingbell.jobs.price_storing import Fetched, store_chunk
-from closingbell.jobs.runner import Ending, Run, carry_out
+from closingbell.jobs.price_storing import Fetched, store_chunk, store_planned
+from closingbell.jobs.runner import Ending, Occasion, Run, carry_out
 from closingbell.providers.base import DailyHistory, PriceProvider
 from closingbell.stores.marks import claim_origin
 from closingbell.utils.retry_helper import retry_with_backoff
+from closingbell.utils.waiting import watched
 
 DAILY_PRICE_UPDATE = "daily_price_update"
 REFRESH_PRICES = "refresh_prices"
@@ -27,19 +30,29 @@ REFRESH_PRICES = "refresh_prices"
 # What is stored in one transaction: many companies with a bar or two each, or few with years of them.
 CHUNK_COMPANIES = 200
 CHUNK_BARS = 60_000
+# Under a tight budget answers come slowly: what is there is stored this often all the same.
+CHUNK_AGE_S = 5.0
 
 
-def update_daily_prices(context: JobContext | None = None, *, trigger: str = "manual") -> RunSummary:
+def update_daily_prices(context: JobContext | None = None, occasion: Occasion | None = None) -> RunSummary:
     """Fetch and store every end-of-day bar that should be there and is not, of every company that somebody holds."""
-    return refresh_prices(context, Selection(), job_name=DAILY_PRICE_UPDATE, trigger=trigger)
+    return refresh_prices(context, Selection(), occasion, job_name=DAILY_PRICE_UPDATE)
+
+
+def run_daily_price_update(
+    context: JobContext, occasion: Occasion, *, symbols: Sequence[str] | None = None
+) -> RunSummary:
+    """The daily job as the scheduler and people run it; ``symbols`` narrows it."""
+    selection = Selection(tuple(symbols) if symbols else None)
+    return refresh_prices(context, selection, occasion, job_name=DAILY_PRICE_UPDATE)
 
 
 def refresh_prices(
     context: JobContext | None = None,
     selection: Selection | None = None,
+    occasion: Occasion | None = None,
     *,
     job_name: str = REFRESH_PRICES,
-    trigger: str = "manual",
 ) -> RunSummary:
     """The same for chosen companies and dates."""
     context = context or current_context()
@@ -48,7 +61,7 @@ def refresh_prices(
         # A question that cannot be answered is refused before it becomes a run.
         claim_origin(context.database, context.settings.origin, clock=context.clock)
         plan_refresh(context, chosen)
-    return carry_out(context, job_name, lambda run: _refresh(context, run, chosen), trigger=trigger)
+    return carry_out(context, job_name, lambda run: _refresh(context, run, chosen), occasion)
 
 
 def _refresh(context: JobContext, run: Run, selection: Selection) -> Ending:
@@ -67,8 +80,9 @@ def _fetch_and_store(context: JobContext, run: Run, plan: Plan) -> None:
     """Fetch with many threads, store with this one: a chunk a transaction."""
     provider = context.open_provider()
     before = provider.request_count
+    store_planned(context, run, len(plan.items))
     try:
-        for chunk in _chunks(_fetch_all(context, provider, plan.items)):
+        for chunk in _chunks(_fetch_all(context, run, provider, plan.items)):
             outcomes = store_chunk(context, run, plan, chunk)
             for outcome in outcomes:
                 context.progress.ended(outcome)
@@ -76,36 +90,44 @@ def _fetch_and_store(context: JobContext, run: Run, plan: Plan) -> None:
         run.request_count = provider.request_count - before
 
 
-def _fetch_all(context: JobContext, provider: PriceProvider, items: Sequence[FetchItem]) -> Iterator[Fetched]:
+def _fetch_all(context: JobContext, run: Run, provider: PriceProvider, items: Sequence[FetchItem]) -> Iterator[Fetched]:
     """Answers in the order in which they come; never more questions under way than the settings allow."""
     concurrency = context.settings.yahoo_concurrency
     waiting = iter(items)
+    answered: SimpleQueue[Future[Fetched]] = SimpleQueue()
     with ThreadPoolExecutor(concurrency, thread_name_prefix="fetch") as pool:
         under_way: set[Future[Fetched]] = set()
+
+        def ask(count: int) -> None:
+            for item in islice(waiting, count):
+                future = pool.submit(_fetch_one, context, run, provider, item)
+                under_way.add(future)
+                future.add_done_callback(answered.put)
+
         try:
-            for item in waiting:
-                under_way.add(pool.submit(_fetch_one, context, provider, item))
-                # Twice as many as threads, so that none idles while this thread stores.
-                if len(under_way) >= 2 * concurrency:
-                    done, under_way = wait(under_way, return_when=FIRST_COMPLETED)
-                    yield from (future.result() for future in done)
+            # Three times as many as threads, so that none idles while this thread stores.
+            ask(3 * concurrency)
             while under_way:
-                done, under_way = wait(under_way, return_when=FIRST_COMPLETED)
-                yield from (future.result() for future in done)
+                ended = answered.get()
+                under_way.discard(ended)
+                ask(1)
+                yield ended.result()
         finally:
             for future in under_way:
                 future.cancel()
 
 
-def _fetch_one(context: JobContext, provider: PriceProvider, item: FetchItem) -> Fetched:
+def _fetch_one(context: JobContext, run: Run, provider: PriceProvider, item: FetchItem) -> Fetched:
     """One company's answer, or the error in its place: one bad symbol never stops the rest."""
+    run.check()
     context.progress.asked(item.symbol)
     began = time.monotonic()
     tries: list[datetime] = []
     history: DailyHistory | None = None
     error: ProviderError | None = None
     try:
-        history = fetch_stock_history(provider, item.symbol, first=item.first, now=context.clock.now(), tries=tries)
+        with watched(run.check):
+            history = fetch_stock_history(provider, item.symbol, first=item.first, now=context.clock.now(), tries=tries)
     except ProviderError as caught:
         error = caught
     return Fetched(item, history, error, len(tries), round((time.monotonic() - began) * 1000))
@@ -124,12 +146,13 @@ def fetch_stock_history(
 def _chunks(answers: Iterable[Fetched]) -> Iterator[list[Fetched]]:
     """Answers in groups, each worth one transaction."""
     chunk: list[Fetched] = []
-    bars = 0
+    bars, began = 0, time.monotonic()
     for answer in answers:
         chunk.append(answer)
         bars += len(answer.history.bars) if answer.history else 0
-        if len(chunk) >= CHUNK_COMPANIES or bars >= CHUNK_BARS:
+        is_old = time.monotonic() - began >= CHUNK_AGE_S
+        if len(chunk) >= CHUNK_COMPANIES or bars >= CHUNK_BARS or is_old:
             yield chunk
-            chunk, bars = [], 0
+            chunk, bars, began = [], 0, time.monotonic()
     if chunk:
         yield chunk

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 import threading
 from datetime import timedelta
 from pathlib import Path
@@ -38,39 +39,53 @@ class RequestBudget:
         self._lock = threading.Lock()
         self._pause_file: Path | None = folder / "paused.json"
         self._paused: dict[str, float] = {}
-        self._bucket = self._open_bucket(per_minute, folder) if per_minute else None
+        self._folder = folder
+        self._rates = [Rate(per_minute, Duration.MINUTE)] if per_minute else []
+        self._bucket = self._open_bucket() if self._rates else None
 
-    def _open_bucket(self, per_minute: int, folder: Path) -> SQLiteBucket:
-        rates = [Rate(per_minute, Duration.MINUTE)]
+    def _open_bucket(self) -> SQLiteBucket:
         try:
-            folder.mkdir(parents=True, exist_ok=True)
-            return SQLiteBucket.init_from_file(rates, db_path=str(folder / "budget.sqlite"), use_file_lock=True)
-        except OSError as error:
-            _log.warning(BUDGET_NOT_SHARED, folder=str(folder), error=str(error))
-            self._pause_file = None
-            return SQLiteBucket.init_from_file(rates, db_path=":memory:")
+            self._folder.mkdir(parents=True, exist_ok=True)
+            file = str(self._folder / "budget.sqlite")
+            return SQLiteBucket.init_from_file(self._rates, db_path=file, use_file_lock=True)
+        except (OSError, sqlite3.Error) as error:
+            return self._bucket_of_our_own(error)
+
+    def _bucket_of_our_own(self, error: Exception) -> SQLiteBucket:
+        """A budget that no other process shares, because the folder cannot be used."""
+        _log.warning(BUDGET_NOT_SHARED, folder=str(self._folder), error=str(error))
+        self._pause_file = None
+        return SQLiteBucket.init_from_file(self._rates, db_path=":memory:")
 
     def acquire(self) -> None:
         """Wait until one more request may be sent; raise RateLimitedError when a pause is too long to wait for."""
         self._wait_for_pause()
-        while self._bucket is not None:
-            with self._lock:
-                item = RateItem("request", self._stamp())
-                if self._bucket.put(item):
-                    return
-                wait_ms = cast(int, self._bucket.waiting(item))
-                self._bucket.leak()
+        while (wait_ms := self._take()) > 0:
             pause(max(wait_ms, 10) / 1000)
 
-    def _stamp(self) -> int:
-        """Now on the bucket's own clock, in milliseconds."""
-        return cast(int, cast(Any, self._bucket).now())
-
     def note_extra(self) -> None:
-        """Count a request that a library sent on its own; it does not wait, but later callers do."""
-        if self._bucket is not None:
-            with self._lock:
-                self._bucket.put(RateItem("request", self._stamp()))
+        """Count a request that a library sent on its own, where the minute has room for it; it does not wait."""
+        self._take()
+
+    def _take(self) -> int:
+        """Count one request and return 0, or the milliseconds until there is room for it."""
+        if self._bucket is None:
+            return 0
+        with self._lock:
+            try:
+                return self._take_from(self._bucket)
+            except (OSError, sqlite3.Error) as error:
+                self._bucket = self._bucket_of_our_own(error)
+                return self._take_from(self._bucket)
+
+    def _take_from(self, bucket: SQLiteBucket) -> int:
+        # On the bucket's own clock, in milliseconds.
+        now = cast(int, cast(Any, bucket).now())
+        item = RateItem("request", now)
+        if bucket.put(item):
+            return 0
+        bucket.leak(now)
+        return max(cast(int, bucket.waiting(item)), 1)
 
     def pause_for(self, seconds: float | None, *, reason: str) -> float:
         """Stop all requests of this user's processes for a while; doubles each time when no time is named."""
@@ -103,11 +118,12 @@ class RequestBudget:
     def _read_pause(self) -> dict[str, Any]:
         if self._pause_file is not None:
             try:
-                self._paused = json.loads(self._pause_file.read_text(encoding="utf-8"))
+                state = json.loads(self._pause_file.read_text(encoding="utf-8"))
+                self._paused = {name: float(state.get(name, 0)) for name in ("until", "strikes")}
             except FileNotFoundError:
                 self._paused = {}
-            except (OSError, ValueError):
-                # Another process is just writing it: what was known a moment ago still holds.
+            except (OSError, ValueError, TypeError, AttributeError):
+                # Not readable, or not ours: what was known a moment ago still holds.
                 pass
         return self._paused
 

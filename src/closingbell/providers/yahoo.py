@@ -13,12 +13,13 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
 from functools import lru_cache
+from itertools import pairwise
 from typing import Any
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo
 
-from closingbell.domain.bars import Bar, snap_price
+from closingbell.domain.bars import FLOAT32_NOISE, Bar, snap_price
 from closingbell.domain.corporate_actions import ActionKind, CorporateAction, declared_amount
-from closingbell.domain.money import QUANTITY_SCALE, major_unit
+from closingbell.domain.money import BIGINT_MAX, PRICE_SCALE, QUANTITY_SCALE, major_unit, to_scaled
 from closingbell.errors import BadAnswerError
 from closingbell.providers.base import DailyHistory
 from closingbell.providers.yahoo_session import YahooSession
@@ -26,6 +27,9 @@ from closingbell.providers.yahoo_session import YahooSession
 CHART = "/v8/finance/chart"
 # An exchange's day may begin up to 14 hours before midnight UTC.
 _BEFORE_MIDNIGHT = timedelta(hours=14)
+_LARGEST_PRICE = float(BIGINT_MAX // 10**PRICE_SCALE)
+# Whatever reading an answer of another shape raises; a time zone that is a folder raises OSError.
+_NOT_READABLE = (LookupError, TypeError, AttributeError, ValueError, ArithmeticError, OSError)
 
 
 class YahooProvider:
@@ -77,19 +81,17 @@ def read_chart(answer: Any, *, symbol: str, first: date, fetched_at: datetime) -
         zone = ZoneInfo(meta["exchangeTimezoneName"])
         quote_unit = meta["currency"]
         events = result.get("events") or {}
-        answered_symbol = meta.get("symbol", symbol)
-    except (KeyError, IndexError, TypeError, AttributeError, ValueError, ZoneInfoNotFoundError) as error:
+        answered_symbol = str(meta.get("symbol") or symbol)
+    except _NOT_READABLE as error:
         raise BadAnswerError(f"{symbol}: Yahoo's answer lacks what every chart has ({error!r})") from None
     if answered_symbol.upper() != symbol.upper():
         raise BadAnswerError(f"{symbol}: Yahoo answered with {answered_symbol}")
-    if not quote_unit:
-        raise BadAnswerError(f"{symbol}: Yahoo's answer names no currency")
-    currency, divisor = major_unit(quote_unit)
     try:
+        currency, divisor = _currency(quote_unit)
         splits = _read_splits(events, zone)
         bars, null_dates = _read_bars(result, zone, splits, divisor, first)
         actions = _read_actions(events, zone, splits, currency, divisor)
-    except (KeyError, IndexError, TypeError, ValueError, OverflowError, ArithmeticError) as error:
+    except _NOT_READABLE as error:
         raise BadAnswerError(f"{symbol}: Yahoo's answer cannot be read ({error!r})") from None
     return DailyHistory(
         symbol=symbol,
@@ -100,15 +102,29 @@ def read_chart(answer: Any, *, symbol: str, first: date, fetched_at: datetime) -
         bars=bars,
         actions=tuple(action for action in actions if action.ex_date >= first),
         null_dates=tuple(null_dates),
-        name=meta.get("longName") or meta.get("shortName"),
-        exchange_name=meta.get("fullExchangeName") or meta.get("exchangeName"),
+        name=_text(meta.get("longName") or meta.get("shortName"), 200),
+        exchange_name=_text(meta.get("fullExchangeName") or meta.get("exchangeName"), 40),
         first_trade_date=_first_trade_date(meta, zone),
     )
 
 
+def _currency(quote_unit: Any) -> tuple[str, int]:
+    """The major currency behind a quoted unit, and its divisor."""
+    if not isinstance(quote_unit, str) or len(major_unit(quote_unit)[0]) != 3:
+        raise ValueError(f"no currency is known as {quote_unit!r}")
+    return major_unit(quote_unit)
+
+
+def _text(value: Any, longest: int) -> str | None:
+    """What only decorates: text that fits its column, or None."""
+    return value.replace("\0", "")[:longest] if isinstance(value, str) else None
+
+
 def _first_trade_date(meta: Mapping[str, Any], zone: ZoneInfo) -> date | None:
-    stamp = meta.get("firstTradeDate")
-    return _day_of(stamp, zone) if isinstance(stamp, int) else None
+    try:
+        return _day_of(meta["firstTradeDate"], zone)
+    except _NOT_READABLE:
+        return None
 
 
 @lru_cache(maxsize=100_000)
@@ -130,10 +146,23 @@ def _read_bars(
         raise ValueError("columns of unequal length")
     bars: list[Bar] = []
     null_dates: list[date] = []
-    days = [_day_of(stamp, zone) for stamp in stamps]
+    days, series = _one_row_a_day([_day_of(stamp, zone) for stamp in stamps], series)
     for start, end, factor in _stretches(days, splits):
         _append_bars(bars, null_dates, days, series, range(start, end), factor, divisor)
-    return _from_first(_last_of_each_day(bars), first), [day for day in null_dates if day >= first]
+    return _from_first(bars, first), [day for day in null_dates if day >= first]
+
+
+def _one_row_a_day(days: list[date], series: list[list[Any]]) -> tuple[list[date], list[list[Any]]]:
+    """Ascending days. Where Yahoo prints today twice (the session's row and the live one), the live one counts."""
+    if all(before < after for before, after in pairwise(days)):
+        return days, series
+    closes = series[3]
+    rows: dict[date, int] = {}
+    for index, day in enumerate(days):
+        if day not in rows or closes[index] is not None:
+            rows[day] = index
+    ascending = sorted(rows)
+    return ascending, [[values[rows[day]] for day in ascending] for values in series]
 
 
 def _stretches(days: Sequence[date], splits: Sequence[_Split]) -> Iterator[tuple[int, int, Fraction]]:
@@ -160,11 +189,14 @@ def _append_bars(
     """Append one stretch of bars, its prices multiplied by ``factor``; the hot loop of a backfill."""
     opens, highs, lows, closes, volumes = series
     times = float(factor)
+    limit = _LARGEST_PRICE / times
     for i in indexes:
         o, h, low, c, v = opens[i], highs[i], lows[i], closes[i], volumes[i]
         if o is None or h is None or low is None or c is None:
             null_dates.append(days[i])
             continue
+        if not (-limit < o < limit and -limit < h < limit and -limit < low < limit and -limit < c < limit):
+            raise ValueError(f"no price can be stored for {days[i]}")
         prices = (
             snap_price(o * times),
             snap_price(h * times),
@@ -173,15 +205,10 @@ def _append_bars(
         )
         if divisor != 1:
             prices = tuple(round(price / divisor) for price in prices)  # type: ignore[assignment]
-        volume = int(v or 0)
-        bars.append(Bar(days[i], *prices, volume if factor == 1 else round(volume / factor)))
-
-
-def _last_of_each_day(bars: list[Bar]) -> list[Bar]:
-    """Where Yahoo prints today twice (the session's row and the live one), the live one, which is last."""
-    if len(bars) >= 2 and bars[-1].date == bars[-2].date:
-        return [*bars[:-2], bars[-1]]
-    return bars
+        volume = int(v or 0) if factor == 1 else round(int(v or 0) / factor)
+        if not -BIGINT_MAX <= volume <= BIGINT_MAX:
+            raise ValueError(f"no volume can be stored for {days[i]}")
+        bars.append(Bar(days[i], *prices, volume))
 
 
 def _from_first(bars: list[Bar], first: date) -> list[Bar]:
@@ -193,7 +220,7 @@ def _read_splits(events: Mapping[str, Any], zone: ZoneInfo) -> list[_Split]:
     splits = []
     for row in (events.get("splits") or {}).values():
         ratio = Fraction(Decimal(str(row["numerator"]))) / Fraction(Decimal(str(row["denominator"])))
-        if ratio <= 0:
+        if ratio <= 0 or max(ratio.numerator, ratio.denominator) > BIGINT_MAX:
             raise ValueError(f"a split of {row['numerator']}:{row['denominator']}")
         splits.append(_Split(_day_of(int(row["date"]), zone), ratio.numerator, ratio.denominator))
     return sorted(splits, key=lambda split: split.ex_date)
@@ -231,12 +258,23 @@ def _read_payout(
 ) -> CorporateAction:
     """A dividend or capital gain as declared; an explicit currency on the row wins over the quote's."""
     ex_date = _day_of(int(row["date"]), zone)
-    printed = Decimal(repr(row["amount"]))
     factor = math.prod((Fraction(s.numerator, s.denominator) for s in splits if s.ex_date > ex_date), start=Fraction(1))
     own_unit = row.get("currency")
     if own_unit:
-        currency, divisor = major_unit(own_unit)
-    amount = declared_amount(printed, factor)
+        currency, divisor = _currency(own_unit)
+    printed = Decimal(repr(row["amount"]))
+    amount = declared_amount(_without_float_noise(printed), factor)
     if divisor != 1:
         amount = round(amount / divisor, QUANTITY_SCALE)
-    return CorporateAction(kind, ex_date, amount, currency, None, None, format(printed, "f"))
+    # Raises where no column could take it.
+    to_scaled(amount, QUANTITY_SCALE)
+    return CorporateAction(kind, ex_date, amount, currency, None, None, str(row["amount"]))
+
+
+def _without_float_noise(printed: Decimal) -> Decimal:
+    """Amounts come with at most 6 decimals, or as float32 widened to double: 0.7699999809265137 is 0.77."""
+    if printed == round(printed, 6):
+        return printed
+    noise = abs(printed) * Decimal(FLOAT32_NOISE)
+    candidates = (round(printed, places) for places in range(2, QUANTITY_SCALE))
+    return next((c for c in candidates if abs(c - printed) <= noise), round(printed, QUANTITY_SCALE))

@@ -6,6 +6,8 @@ clamps it to the caller's deadline, counts it, and turns refusals into our error
 
 from __future__ import annotations
 
+import math
+import tempfile
 import threading
 import time
 from collections.abc import Mapping
@@ -16,6 +18,7 @@ from typing import Any
 from urllib.parse import quote, urlsplit
 
 import orjson
+import structlog
 
 from closingbell.errors import (
     BadAnswerError,
@@ -30,9 +33,13 @@ from closingbell.providers.budget import RequestBudget
 from closingbell.utils.clock import SystemClock
 from closingbell.utils.deadlines import DeadlinePool
 
+CACHE_NOT_KEPT = "yahoo.cache_not_kept"
+
 DATA_HOST = "https://query2.finance.yahoo.com"
 LARGEST_ANSWER_BYTES = 32 * 1024 * 1024
 LONGEST_RETRY_AFTER_S = 3600.0
+# The client counts in whole milliseconds, and 0 of them means that it waits for ever.
+SHORTEST_TIMEOUT_S = 0.01
 
 # Status of a refused data request -> error class and what it means. 401 and 403 are left to the library, which asks
 # for a new crumb and repeats once. Everything from 500 on is the source being down.
@@ -46,6 +53,7 @@ _DATA_PATHS = ("/v7/", "/v8/", "/v10/")
 _NO_ACCESS = (401, 403)
 
 _deadline = threading.local()
+_log = structlog.get_logger(__name__)
 
 
 class YahooSession:
@@ -108,8 +116,7 @@ class YahooSession:
                 from curl_cffi.requests import Session  # noqa: PLC0415  (keeps it out of start-up)
                 from yfinance.data import YfData  # noqa: PLC0415  (keeps pandas out of start-up)
 
-                self._cache_dir.mkdir(parents=True, exist_ok=True)
-                yfinance.set_tz_cache_location(str(self._cache_dir))
+                yfinance.set_tz_cache_location(str(_writable(self._cache_dir)))
                 session = self._session_class(Session)(
                     impersonate="chrome", curl_options={CurlOpt.MAXFILESIZE_LARGE: LARGEST_ANSWER_BYTES}
                 )
@@ -144,10 +151,22 @@ class YahooSession:
         _deadline.is_first = False
 
 
+def _writable(folder: Path) -> Path:
+    """``folder``, made if need be; a temporary one where that fails: without any each call costs a cookie."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=folder).close()
+    except OSError as error:
+        own = Path(tempfile.mkdtemp(prefix="closingbell-"))
+        _log.warning(CACHE_NOT_KEPT, folder=str(folder), error=str(error), used=str(own))
+        return own
+    return folder
+
+
 def _time_left() -> float:
     """Seconds until this thread's deadline; raise when there are none."""
     left = float(_deadline.at) - time.monotonic()
-    if left <= 0:
+    if left < SHORTEST_TIMEOUT_S:
         raise DeadlineExceededError("Yahoo: the deadline passed before the request was sent")
     return left
 
@@ -189,6 +208,8 @@ def _retry_after_s(header: str | None) -> float | None:
             return None
         moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
         seconds = (moment - _now()).total_seconds()
+    if not math.isfinite(seconds):
+        return None
     return min(max(seconds, 0.0), LONGEST_RETRY_AFTER_S)
 
 

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import select
 
-from closingbell.models import JobLog
+from closingbell.models import JobLog, JobLogItem
 from closingbell.stores.database import Database
 
 
 @dataclass(frozen=True, slots=True)
 class RunView:
-    """One run, as JobLog has it; durations in seconds, None while it runs."""
+    """One run, as JobLog has it; ``duration_s`` is None while it runs, ``late_s`` how late it began."""
 
     id: int
     job_name: str
@@ -21,28 +22,87 @@ class RunView:
     started_at: datetime
     completed_at: datetime | None
     duration_s: float | None
+    late_s: float | None
+    stocks_planned: int | None
     stocks_processed: int
     stocks_failed: int
     message: str | None
     error_message: str | None
     trigger: str
+    requested_by: str | None
+    fire_time: datetime | None
+    attempt: int
     ended_by: str | None
+    retry_of: int | None
+    cancel_requested_at: datetime | None
     expected_count: int
     covered_count: int
     request_count: int
 
 
-def recent_runs(database: Database, *, job_name: str | None = None, limit: int = 20) -> list[RunView]:
-    """The newest runs first, of one job or of all."""
+@dataclass(frozen=True, slots=True)
+class ItemView:
+    """How one company ended in a run."""
+
+    symbol: str
+    outcome: str
+    expected_count: int
+    covered_count: int
+    stored_count: int
+    changed_count: int
+    quarantined_count: int
+    error_kind: str | None
+    message: str | None
+    attempt_count: int
+    duration_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class RunFilter:
+    """Which runs to show; None is any."""
+
+    job_name: str | None = None
+    status: str | None = None
+    since: datetime | None = None
+    symbol: str | None = None
+    after_id: int | None = None
+
+
+def recent_runs(database: Database, wanted: RunFilter | None = None, *, limit: int = 20) -> list[RunView]:
+    """The newest runs first."""
+    chosen = wanted or RunFilter()
     query = select(JobLog).order_by(JobLog.started_at.desc(), JobLog.id.desc()).limit(limit)
-    if job_name is not None:
-        query = query.where(JobLog.job_name == job_name)
+    if chosen.job_name is not None:
+        query = query.where(JobLog.job_name == chosen.job_name)
+    if chosen.status is not None:
+        query = query.where(JobLog.status == chosen.status)
+    if chosen.since is not None:
+        query = query.where(JobLog.started_at >= chosen.since)
+    if chosen.after_id is not None:
+        query = query.where(JobLog.id > chosen.after_id)
+    if chosen.symbol is not None:
+        with_symbol = select(JobLogItem.job_log_id).where(JobLogItem.symbol == chosen.symbol)
+        query = query.where(JobLog.id.in_(with_symbol))
     with database.read() as connection:
-        return [_view(row) for row in connection.execute(query)]
+        return [view_of(row) for row in connection.execute(query)]
 
 
-def _view(row: object) -> RunView:
-    values = {name: getattr(row, name) for name in RunView.__slots__ if name != "duration_s"}
-    ended: datetime | None = values["completed_at"]
-    duration_s = (ended - values["started_at"]).total_seconds() if ended else None
-    return RunView(duration_s=duration_s, **values)
+def run_items(database: Database, run_id: int) -> list[ItemView]:
+    """How each company ended in a run, by symbol."""
+    row = JobLogItem
+    columns = [getattr(row, name) for name in ItemView.__slots__]
+    with database.read() as connection:
+        query = select(*columns).where(row.job_log_id == run_id).order_by(row.symbol)
+        return [ItemView(*found) for found in connection.execute(query)]
+
+
+def view_of(row: Any) -> RunView:
+    """A JobLog row as a RunView."""
+    derived = ("duration_s", "late_s")
+    values = {name: getattr(row, name) for name in RunView.__slots__ if name not in derived}
+    ended, fire_time = values["completed_at"], values["fire_time"]
+    return RunView(
+        duration_s=(ended - row.started_at).total_seconds() if ended else None,
+        late_s=(row.started_at - fire_time).total_seconds() if fire_time else None,
+        **values,
+    )

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import date, datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, cast
 
 from sqlalchemy import BigInteger, Boolean, Connection, Date, String, Table
-from sqlalchemy.exc import DatabaseError
+from sqlalchemy.exc import DatabaseError, DBAPIError
 
 from closingbell.models import Base
 from closingbell.models.types import ScaledDecimal, UtcDateTime
@@ -20,6 +22,7 @@ from closingbell.utils.clock import require_aware
 # Below this many rows the driver's executemany is as fast as anything.
 BULK_FROM = 1_000
 _DUPLICATE_KEY = 1062
+_ESCAPES = str.maketrans({"\\": r"\\", "\t": r"\t", "\n": r"\n", "\0": r"\0"})
 
 Row = tuple[Any, ...]
 
@@ -81,6 +84,7 @@ def _copy(connection: Connection, table: Table, columns: Sequence[str], rows: Se
     connection.exec_driver_sql(f"CREATE TEMPORARY TABLE IF NOT EXISTS {staging} (LIKE {table.name}) ON COMMIT DROP")
     driver = cast(Any, connection.connection.driver_connection)
     with (
+        _errors_of_the_driver(connection),
         driver.cursor() as cursor,
         cursor.copy(f"COPY {staging} ({names}) FROM STDIN (FORMAT BINARY)") as copy,
     ):
@@ -91,6 +95,21 @@ def _copy(connection: Connection, table: Table, columns: Sequence[str], rows: Se
         f"INSERT INTO {table.name} ({names}) SELECT {names} FROM {staging} ON CONFLICT DO NOTHING"
     )
     connection.exec_driver_sql(f"TRUNCATE {staging}")
+
+
+@contextmanager
+def _errors_of_the_driver(connection: Connection) -> Iterator[None]:
+    """Raise the driver's own errors as SQLAlchemy does, and let go of a lost connection as it does."""
+    dialect: Any = connection.dialect
+    try:
+        yield
+    except dialect.loaded_dbapi.Error as error:
+        is_lost = dialect.is_disconnect(error, connection.connection.driver_connection, None)
+        if is_lost:
+            connection.invalidate(error)
+        raise DBAPIError.instance(
+            "COPY", None, error, dialect.loaded_dbapi.Error, connection_invalidated=is_lost, dialect=dialect
+        ) from error
 
 
 def _postgresql_type(table: Table, column: str) -> str:
@@ -137,7 +156,15 @@ def _load_file(connection: Connection, table: Table, columns: Sequence[str], row
 def _field(value: Any) -> str:
     if value is None:
         return r"\N"
+    if isinstance(value, str):
+        return _escaped(value)
     return str(int(value)) if isinstance(value, bool) else str(value)
+
+
+@lru_cache(maxsize=1024)
+def _escaped(text: str) -> str:
+    """Text with what would end a field or a line marked; the same few texts come in every row."""
+    return text.translate(_ESCAPES)
 
 
 def _raise_on_warnings(connection: Connection) -> None:

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields, replace
 from datetime import date, datetime
 from decimal import Decimal
 from typing import cast
 
-from sqlalchemy import ColumnElement, Connection, case, func, select, update
+from sqlalchemy import ColumnElement, Connection, bindparam, case, func, select, update
 
 from closingbell.domain.money import QUANTITY_SCALE, to_scaled
 from closingbell.domain.positions import shares_held
 from closingbell.models import Company, Order
 from closingbell.stores.actions import load_splits
-from closingbell.stores.upsert import in_groups, upsert
+from closingbell.stores.upsert import in_groups, table_of, upsert
 
 _TRADES = ("BUY", "SELL")
 
@@ -40,6 +40,7 @@ class Listing:
     first_trade_date: date | None = None
 
 
+_LISTING = tuple(field.name for field in fields(Listing))
 _FACTS = (Company.id, Company.symbol, Company.mic, Company.currency)
 
 
@@ -59,20 +60,41 @@ def store_new(connection: Connection, symbols: Iterable[tuple[str, str]], *, now
 
 
 def store_listings(connection: Connection, listings: dict[int, Listing], *, now: datetime) -> None:
-    """Write down what the provider says of each company, and that its prices were brought up to date now."""
-    for company_id, listing in listings.items():
-        connection.execute(
-            update(Company)
-            .where(Company.id == company_id)
-            .values(
-                name=func.coalesce(listing.name, Company.name),
-                currency=listing.currency,
-                quote_unit=listing.quote_unit,
-                exchange_name=func.coalesce(listing.exchange_name, Company.exchange_name),
-                first_trade_date=func.coalesce(listing.first_trade_date, Company.first_trade_date),
-                last_updated=now,
-            )
-        )
+    """Write down what the provider says of each company, and that its prices were brought up to date now.
+
+    What an answer leaves out stays as it is; a company of which nothing new is said costs no statement of its own.
+    """
+    known = _load_listings(connection, sorted(listings))
+    changed = []
+    for company_id, stored in sorted(known.items()):
+        told = _completed(listings[company_id], stored)
+        if told != stored:
+            changed.append({"b_id": company_id, **asdict(told)})
+    if changed:
+        table = table_of(Company)
+        statement = update(table).where(table.c.id == bindparam("b_id"))
+        connection.execute(statement.values({name: bindparam(name) for name in _LISTING}), changed)
+    store_updated(connection, sorted(listings), now=now)
+
+
+def _load_listings(connection: Connection, company_ids: Sequence[int]) -> dict[int, Listing]:
+    table = table_of(Company)
+    columns = [table.c[name] for name in _LISTING]
+    found = {}
+    for group in in_groups(company_ids):
+        for company_id, *values in connection.execute(select(table.c.id, *columns).where(table.c.id.in_(group))):
+            found[company_id] = Listing(*values)
+    return found
+
+
+def _completed(told: Listing, stored: Listing) -> Listing:
+    """What the provider says, with what is stored where it says nothing."""
+    return replace(
+        told,
+        name=told.name or stored.name,
+        exchange_name=told.exchange_name or stored.exchange_name,
+        first_trade_date=told.first_trade_date or stored.first_trade_date,
+    )
 
 
 def store_updated(connection: Connection, company_ids: Sequence[int], *, now: datetime) -> None:

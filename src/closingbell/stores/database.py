@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, OperationalError
 
 from closingbell.errors import SettingsError
 
@@ -27,9 +27,14 @@ _DRIVERS = {
     "postgresql": "postgresql+psycopg",
 }
 _EXTRAS = {"mysql+pymysql": "mysql", "postgresql+psycopg": "postgresql"}
-_RETRY_SQLSTATES = {"40001", "40P01", "55P03"}
-_RETRY_MYSQL_ERRNOS = {1020, 1205, 1213}
-_UNIT_TRIES = 5
+# Serialization, deadlock, lock timeout; shutting down, crashed, starting up.
+_RETRY_SQLSTATES = {"40001", "40P01", "55P03", "57P01", "57P02", "57P03"}
+# Snapshot, lock timeout, deadlock; shutting down, killed, and what the client says of a lost or absent server.
+_RETRY_MYSQL_ERRNOS = {1020, 1205, 1213, 1053, 1927, 2002, 2003, 2006, 2013}
+_MISSING_SQLSTATES = {"42P01", "42703"}
+_MISSING_MYSQL_ERRNOS = {1054, 1146}
+# How long a unit is repeated: a server that restarts is back by then.
+UNIT_PATIENCE_S = 30.0
 _WRITES = "closingbell_writes"
 
 
@@ -63,15 +68,17 @@ class Database:
 
         ``unit`` must be repeatable: deadlocks, lock timeouts and lost connections roll it back.
         """
-        for attempt in range(1, _UNIT_TRIES + 1):
+        gives_up_at = time.monotonic() + UNIT_PATIENCE_S
+        wait_s = 0.05
+        while True:
             try:
                 with self.write() as connection:
                     return unit(connection)
             except DBAPIError as error:
-                if attempt == _UNIT_TRIES or not is_worth_repeating(error):
+                if time.monotonic() > gives_up_at or not is_worth_repeating(error):
                     raise
-                time.sleep(random.uniform(0.02, 0.1) * 2**attempt)  # noqa: S311  (spreads load; nothing secret)
-        raise AssertionError("unreachable")
+            time.sleep(wait_s * random.uniform(1, 2))  # noqa: S311  (spreads load; nothing secret)
+            wait_s = min(wait_s * 2, 2.0)
 
     def dispose(self) -> None:
         """Close every pooled connection."""
@@ -83,12 +90,39 @@ def is_worth_repeating(error: DBAPIError) -> bool:
     if error.connection_invalidated:
         return True
     original: Any = error.orig
-    if getattr(original, "sqlstate", None) in _RETRY_SQLSTATES:
-        return True
     if str(getattr(original, "sqlite_errorname", "")).startswith("SQLITE_BUSY"):
         return True
+    state = getattr(original, "sqlstate", None)
+    if state in _RETRY_SQLSTATES:
+        return True
+    if state is None and type(original).__module__.startswith("psycopg"):
+        # Without a state the server was never reached.
+        return isinstance(error, OperationalError)
     arguments: Any = getattr(original, "args", ())
     return bool(arguments) and arguments[0] in _RETRY_MYSQL_ERRNOS
+
+
+def is_of_another_version(error: DBAPIError) -> bool:
+    """Whether a statement failed because a table or a column is not there."""
+    original: Any = error.orig
+    arguments: Any = getattr(original, "args", ())
+    return (
+        getattr(original, "sqlstate", None) in _MISSING_SQLSTATES
+        or "no such table" in str(original)
+        or "no such column" in str(original)
+        or "has no column" in str(original)
+        or (bool(arguments) and arguments[0] in _MISSING_MYSQL_ERRNOS)
+    )
+
+
+def failure_in_words(error: BaseException) -> str | None:
+    """What went wrong with the database and the way out, in one line; None for an error that is not the database's."""
+    if not isinstance(error, DBAPIError):
+        return None
+    if is_of_another_version(error):
+        return "the database has no tables of this version; run: closingbell init-db"
+    reason = str(error.orig).splitlines()[0] if str(error.orig) else type(error.orig).__name__
+    return f"the database failed: {reason}"
 
 
 def open_database(url: str, *, enforce_keys: bool = True) -> Database:

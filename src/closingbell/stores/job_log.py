@@ -5,14 +5,20 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Sequence
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import Connection, insert, select, update
 
 from closingbell.domain.runs import GOOD_OUTCOMES, ItemOutcome, RunStatus
 from closingbell.models import JobLog, JobLogItem
 from closingbell.stores.upsert import upsert
+
+# How long an owner is trusted after its last heartbeat, and how often it gives one.
+LEASE = timedelta(seconds=60)
+HEARTBEAT = timedelta(seconds=10)
 
 _LONGEST_MESSAGE = 500
 _ITEM_COLUMNS = (
@@ -49,16 +55,46 @@ def is_gone(owner: str) -> bool:
     return started != "0" and _started(int(rest)) != started
 
 
-def start_run(connection: Connection, job_name: str, *, trigger: str, owner: str, now: datetime) -> int:
-    """Write down that a run begins; return its id."""
+@dataclass(frozen=True, slots=True)
+class RunStart:
+    """Everything that is known of a run when it begins; ``wall`` is real time, ``now`` the clock's."""
+
+    job_name: str
+    trigger: str
+    owner: str
+    now: datetime
+    wall: datetime
+    fire_time: datetime | None = None
+    tick_id: int | None = None
+    attempt: int = 1
+    requested_by: str | None = None
+    retry_of: int | None = None
+    arguments: str | None = None
+
+
+def start_run(connection: Connection, start: RunStart) -> int:
+    """Write down that a run begins; return its id.
+
+    The unique ``active_key`` lets one run of a job be active: an IntegrityError says that another one is, or that this
+    attempt at the tick was begun by somebody else.
+    """
     inserted = connection.execute(
         insert(JobLog).values(
-            job_name=job_name,
+            job_name=start.job_name,
             status=RunStatus.RUNNING,
-            started_at=now,
-            trigger=trigger,
-            owner=owner,
-            heartbeat_at=now,
+            started_at=start.now,
+            trigger=start.trigger,
+            owner=start.owner,
+            heartbeat_at=start.wall,
+            lease_until=start.wall + LEASE,
+            progress_at=start.wall,
+            active_key=start.job_name,
+            tick_id=start.tick_id,
+            fire_time=start.fire_time,
+            attempt=start.attempt,
+            requested_by=start.requested_by,
+            retry_of=start.retry_of,
+            arguments=start.arguments,
         )
     )
     key = inserted.inserted_primary_key
@@ -66,15 +102,104 @@ def start_run(connection: Connection, job_name: str, *, trigger: str, owner: str
     return int(key[0])
 
 
-def close_orphans(connection: Connection, *, now: datetime) -> int:
-    """Close runs whose process is gone, as FAILED with the reason; return how many were ours to close."""
-    running = connection.execute(select(JobLog.id, JobLog.owner).where(JobLog.status == RunStatus.RUNNING)).all()
-    count = 0
-    for run_id, owner in running:
-        if is_gone(owner):
-            reason = "the process that carried out this run ended before the run did; what it had stored is kept"
-            count += _close(connection, run_id, owner, RunStatus.FAILED, now, error_message=reason, ended_by="orphaned")
-    return count
+@dataclass(frozen=True, slots=True)
+class ActiveRun:
+    """A run that is marked RUNNING."""
+
+    id: int
+    job_name: str
+    owner: str
+    lease_until: datetime | None
+    progress_at: datetime | None
+    cancel_requested_at: datetime | None
+
+
+def load_active(connection: Connection) -> list[ActiveRun]:
+    """Every run that is marked RUNNING."""
+    row = JobLog
+    query = select(row.id, row.job_name, row.owner, row.lease_until, row.progress_at, row.cancel_requested_at)
+    return [ActiveRun(*found) for found in connection.execute(query.where(row.status == RunStatus.RUNNING))]
+
+
+def is_active(connection: Connection, job_name: str) -> bool:
+    """Whether a run of this job is marked RUNNING."""
+    return connection.scalar(select(JobLog.id).where(JobLog.active_key == job_name)) is not None
+
+
+def close_orphans(connection: Connection, *, now: datetime, wall: datetime) -> list[ActiveRun]:
+    """Close runs whose owner is dead, as FAILED with the reason; return those that were ours to close.
+
+    Dead is a process of this host that is gone, or one anywhere whose lease ran out. The conditional update lets one
+    of several processes close each.
+    """
+    closed = []
+    for run in load_active(connection):
+        reason = why_orphaned(run, wall)
+        if reason is None:
+            continue
+        values = {"error_message": reason, "ended_by": "orphaned"}
+        if _close(connection, run.id, run.owner, RunStatus.FAILED, now, **values):
+            closed.append(run)
+    return closed
+
+
+def why_orphaned(run: ActiveRun, wall: datetime) -> str | None:
+    """Why a run's owner is known to be dead, or None."""
+    if is_gone(run.owner):
+        return "the process that carried out this run ended before the run did; what it had stored is kept"
+    if run.lease_until is not None and run.lease_until < wall:
+        return "the process that carried out this run stopped renewing its lease; what it had stored is kept"
+    return None
+
+
+def renew_lease(connection: Connection, run_id: int, owner: str, *, wall: datetime) -> bool:
+    """Renew the lease of a run; False when it is no longer this owner's."""
+    row = JobLog
+    changed = connection.execute(
+        update(row)
+        .where(row.id == run_id, row.owner == owner, row.status == RunStatus.RUNNING)
+        .values(heartbeat_at=wall, lease_until=wall + LEASE)
+    )
+    return changed.rowcount == 1
+
+
+def load_orders(connection: Connection, run_id: int, owner: str) -> tuple[bool, str | None]:
+    """Whether a run is still this owner's, and who asked to cancel it, if anybody did."""
+    row = connection.execute(
+        select(JobLog.status, JobLog.owner, JobLog.cancel_requested_at, JobLog.cancel_requested_by).where(
+            JobLog.id == run_id
+        )
+    ).one_or_none()
+    if row is None or row.status != RunStatus.RUNNING or row.owner != owner:
+        return False, None
+    return True, (row.cancel_requested_by or "somebody") if row.cancel_requested_at else None
+
+
+def request_cancel(connection: Connection, run_id: int, *, by: str, now: datetime) -> bool:
+    """Ask a running run to stop; False when it does not run."""
+    row = JobLog
+    changed = connection.execute(
+        update(row)
+        .where(row.id == run_id, row.status == RunStatus.RUNNING, row.cancel_requested_at.is_(None))
+        .values(cancel_requested_at=now, cancel_requested_by=by)
+    )
+    return changed.rowcount == 1
+
+
+def close_stalled(connection: Connection, run: ActiveRun, *, now: datetime) -> bool:
+    """Close a run that neither progressed nor stopped when it was asked to."""
+    reason = "no progress for too long, and the run did not stop when it was asked to; what it had stored is kept"
+    return bool(_close(connection, run.id, run.owner, RunStatus.FAILED, now, error_message=reason, ended_by="stalled"))
+
+
+def load_failed(connection: Connection, run_id: int) -> tuple[str, str, tuple[str, ...]] | None:
+    """Job, status and failed symbols of a run; None when there is none of that number."""
+    run = connection.execute(select(JobLog.job_name, JobLog.status).where(JobLog.id == run_id)).one_or_none()
+    if run is None:
+        return None
+    good = [outcome.value for outcome in GOOD_OUTCOMES]
+    query = select(JobLogItem.symbol).where(JobLogItem.job_log_id == run_id, JobLogItem.outcome.not_in(good))
+    return run.job_name, run.status, tuple(connection.scalars(query.order_by(JobLogItem.symbol)))
 
 
 def store_items(connection: Connection, run_id: int, items: Sequence[ItemOutcome]) -> None:
@@ -93,13 +218,23 @@ def store_items(connection: Connection, run_id: int, items: Sequence[ItemOutcome
 
 
 def store_progress(
-    connection: Connection, run_id: int, owner: str, *, processed: int, failed: int, now: datetime
+    connection: Connection,
+    run_id: int,
+    owner: str,
+    *,
+    processed: int,
+    failed: int,
+    wall: datetime,
+    planned: int | None = None,
 ) -> bool:
     """Write down how far a run is; False when it is no longer this owner's."""
+    values: dict[str, Any] = {"stocks_processed": processed, "stocks_failed": failed, "progress_at": wall}
+    if planned is not None:
+        values["stocks_planned"] = planned
     changed = connection.execute(
         update(JobLog)
         .where(JobLog.id == run_id, JobLog.owner == owner, JobLog.status == RunStatus.RUNNING)
-        .values(stocks_processed=processed, stocks_failed=failed, heartbeat_at=now)
+        .values(**values)
     )
     return changed.rowcount == 1
 
@@ -142,6 +277,6 @@ def _close(connection: Connection, run_id: int, owner: str, status: RunStatus, n
     changed = connection.execute(
         update(JobLog)
         .where(JobLog.id == run_id, JobLog.owner == owner, JobLog.status == RunStatus.RUNNING)
-        .values(status=status, completed_at=now, heartbeat_at=now, **values)
+        .values(status=status, completed_at=now, active_key=None, **values)
     )
     return changed.rowcount

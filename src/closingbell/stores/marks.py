@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from sqlalchemy import Connection, select
 from sqlalchemy.exc import DBAPIError
 
 from closingbell.errors import DatabaseNotReadyError, OriginMismatchError
 from closingbell.models import DatabaseMark
-from closingbell.stores.database import Database
-from closingbell.stores.upsert import upsert
+from closingbell.stores.database import Database, is_of_another_version
+from closingbell.stores.upsert import table_of, upsert
 from closingbell.utils.clock import Clock
 
 
@@ -18,22 +16,12 @@ def require_tables(database: Database) -> None:
     """Raise DatabaseNotReadyError with the way out when the tables are not there."""
     try:
         with database.read() as connection:
-            connection.execute(select(DatabaseMark.value).limit(1)).all()
+            # The plain table: asking the mapped class would set up the mappers of all tables first.
+            connection.execute(select(table_of(DatabaseMark).c.value).limit(1)).all()
     except DBAPIError as error:
-        if is_missing_table(error):
+        if is_of_another_version(error):
             raise DatabaseNotReadyError("the database has no tables yet; run: closingbell init-db") from None
         raise
-
-
-def is_missing_table(error: DBAPIError) -> bool:
-    """Whether a statement failed because a table is not there."""
-    original: Any = error.orig
-    arguments: Any = getattr(original, "args", ())
-    return (
-        getattr(original, "sqlstate", None) == "42P01"
-        or "no such table" in str(original)
-        or (bool(arguments) and arguments[0] == 1146)
-    )
 
 
 def claim_origin(database: Database, origin: str, *, clock: Clock) -> None:

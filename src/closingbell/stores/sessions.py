@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 from sqlalchemy import Connection, select
 
 from closingbell.domain.planning import SessionTimes
 from closingbell.models import MarketCalendar, MarketSession
+from closingbell.stores import companies
 from closingbell.stores.upsert import upsert
+
+# Its sessions are kept whether or not a company of it is held.
+HOME = "XNYS"
 
 
 def load_range(connection: Connection, mic: str) -> tuple[date, date] | None:
@@ -28,6 +32,13 @@ def load_sessions(connection: Connection, mic: str, *, first: date) -> list[Sess
         .order_by(MarketSession.date)
     )
     return [SessionTimes(*row) for row in rows]
+
+
+def load_sessions_in_use(connection: Connection, first: datetime) -> dict[str, Sequence[SessionTimes]]:
+    """The sessions, from a day before ``first`` on, of the home exchange and of those of companies held."""
+    mics = {HOME} | {company.mic for company, _ in companies.load_held(connection)}
+    start = (first - timedelta(days=2)).date()
+    return {mic: load_sessions(connection, mic, first=start) for mic in sorted(mics)}
 
 
 def store_sessions(

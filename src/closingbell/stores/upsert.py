@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from importlib import import_module
 from typing import Any, TypeVar, cast
 
 from sqlalchemy import Connection, Table
-from sqlalchemy.dialects import mysql, postgresql, sqlite
 
 from closingbell.models import Base
 
@@ -31,14 +31,14 @@ def upsert(
         return
     table = table_of(model)
     keys = list(key) or [column.name for column in table.primary_key]
+    # Of the dialects only the one in use is loaded: a quick look stays quick.
+    new: Any = import_module(f"sqlalchemy.dialects.{connection.dialect.name}").insert(table)
     statement: Any
     if connection.dialect.name == "mysql":
-        insert = mysql.insert(table)
         # Setting a key column to itself keeps other errors loud; INSERT IGNORE would hide them.
-        changes = {name: insert.inserted[name] for name in update} or {keys[0]: table.c[keys[0]]}
-        statement = insert.on_duplicate_key_update(changes)
+        changes = {name: new.inserted[name] for name in update} or {keys[0]: table.c[keys[0]]}
+        statement = new.on_duplicate_key_update(changes)
     else:
-        new: Any = postgresql.insert(table) if connection.dialect.name == "postgresql" else sqlite.insert(table)
         changes = {name: new.excluded[name] for name in update}
         statement = (
             new.on_conflict_do_update(index_elements=keys, set_=changes)

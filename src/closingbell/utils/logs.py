@@ -27,5 +27,7 @@ def configure_logs(level: str, format_: str) -> None:
         cache_logger_on_first_use=False,
     )
     logging.basicConfig(level=max(numeric, logging.WARNING), stream=sys.stderr)
+    # A wake-up that finds the last one still at work is no news: what is due is on record.
+    logging.getLogger("apscheduler").setLevel(logging.ERROR)
     # The library reports every refused request there as "possibly delisted"; our errors say what it was.
     logging.getLogger("yfinance").setLevel(logging.CRITICAL)

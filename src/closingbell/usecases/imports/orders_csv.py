@@ -58,6 +58,13 @@ class _BadFieldError(ValueError):
 def read_orders(text: str, *, today: date) -> ReadFile:
     """Read a CSV with the columns of REQUIRED and perhaps OPTIONAL; ``today`` is the newest trade date allowed."""
     lines = csv.reader(io.StringIO(text.removeprefix("\ufeff")))
+    try:
+        return _read_lines(lines, text, today)
+    except csv.Error as error:
+        return ReadFile([], [f"line {lines.line_num}: not readable as CSV ({error})"])
+
+
+def _read_lines(lines: Any, text: str, today: date) -> ReadFile:
     header = [name.strip().lower() for name in next(lines, [])]
     problem = _header_problem(header, text)
     if problem:

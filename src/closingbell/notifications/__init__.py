@@ -1,0 +1,1 @@
+"""Message sinks: where closingbell tells the world outside how it goes."""

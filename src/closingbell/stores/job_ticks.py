@@ -1,0 +1,203 @@
+"""Due times and what became of them; requests; operators' switches; who is alive."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, func, insert, select, update
+
+from closingbell.models import JobLog, JobRequest, JobState, JobTick, SchedulerProcess
+from closingbell.stores.upsert import upsert
+
+MOST_ATTEMPTS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingTick:
+    """A due time that has no finished run yet, and how often one was begun."""
+
+    id: int
+    job_name: str
+    fire_time: datetime
+    attempt_count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A run that somebody asked for."""
+
+    id: int
+    job_name: str
+    arguments: dict[str, Any]
+    trigger: str
+    requested_by: str
+
+
+@dataclass(frozen=True, slots=True)
+class Switches:
+    """A job's switches."""
+
+    known_since: datetime
+    schedule: str
+    paused_at: datetime | None
+    paused_by: str | None
+    paused_why: str | None
+
+
+def last_fire_time(connection: Connection, job_name: str) -> datetime | None:
+    """The newest due time of a job that is recorded."""
+    newest: datetime | None = connection.scalar(select(func.max(JobTick.fire_time)).where(JobTick.job_name == job_name))
+    return newest
+
+
+def store_ticks(
+    connection: Connection, job_name: str, decided: Sequence[tuple[datetime, str | None]], *, now: datetime
+) -> None:
+    """Record due times, each with the reason why it is skipped or None; one that another process recorded stays."""
+    rows = [
+        {
+            "job_name": job_name,
+            "fire_time": fire_time,
+            "skipped": skipped,
+            "decided_at": now,
+            "done_at": now if skipped is not None else None,
+        }
+        for fire_time, skipped in decided
+    ]
+    upsert(connection, JobTick, rows, key=("job_name", "fire_time"))
+
+
+def load_waiting(connection: Connection, job_name: str) -> list[WaitingTick]:
+    """Due times that wait for a run or for another attempt, oldest first."""
+    tick, log = JobTick, JobLog
+    attempts = (
+        select(func.coalesce(func.max(log.attempt), 0)).where(log.tick_id == tick.id).correlate(tick).scalar_subquery()
+    )
+    query = (
+        select(tick.id, tick.job_name, tick.fire_time, attempts)
+        .where(tick.job_name == job_name, tick.done_at.is_(None))
+        .order_by(tick.fire_time)
+    )
+    return [WaitingTick(*row) for row in connection.execute(query)]
+
+
+def claim_tick(connection: Connection, tick_id: int) -> bool:
+    """Make sure that a due time still waits, in the transaction that begins its run; False when it was done meanwhile.
+
+    An update that changes nothing: unlike a read it sees what others committed at any isolation level, or fails.
+    """
+    changed = connection.execute(
+        update(JobTick).where(JobTick.id == tick_id, JobTick.done_at.is_(None)).values(done_at=None)
+    )
+    return changed.rowcount == 1
+
+
+def finish_tick(connection: Connection, tick_id: int, *, now: datetime, skipped: str | None = None) -> bool:
+    """A due time needs no further run; False when somebody else said so first."""
+    changed = connection.execute(
+        update(JobTick)
+        .where(JobTick.id == tick_id, JobTick.done_at.is_(None))
+        .values(done_at=now, **({"skipped": skipped} if skipped else {}))
+    )
+    return changed.rowcount == 1
+
+
+def finish_unbegun(connection: Connection, tick_id: int, *, now: datetime, skipped: str) -> bool:
+    """Skip a due time for which nobody began a run; False when somebody did, or said so first."""
+    begun = select(JobLog.id).where(JobLog.tick_id == tick_id).exists()
+    changed = connection.execute(
+        update(JobTick)
+        .where(JobTick.id == tick_id, JobTick.done_at.is_(None), ~begun)
+        .values(done_at=now, skipped=skipped)
+    )
+    return changed.rowcount == 1
+
+
+def store_request(
+    connection: Connection, job_name: str, arguments: dict[str, Any], *, trigger: str, by: str, now: datetime
+) -> int:
+    """Write down that somebody asks for a run; return the request's id."""
+    inserted = connection.execute(
+        insert(JobRequest).values(
+            job_name=job_name, arguments=json.dumps(arguments), trigger=trigger, requested_by=by, requested_at=now
+        )
+    )
+    key = inserted.inserted_primary_key
+    assert key is not None
+    return int(key[0])
+
+
+def load_requests(connection: Connection) -> list[Request]:
+    """Requests that nobody took up yet, oldest first."""
+    row = JobRequest
+    query = select(row.id, row.job_name, row.arguments, row.trigger, row.requested_by)
+    rows = connection.execute(query.where(row.done_at.is_(None)).order_by(row.id))
+    return [Request(i, name, json.loads(arguments), trigger, by) for i, name, arguments, trigger, by in rows]
+
+
+def finish_request(
+    connection: Connection, request_id: int, *, now: datetime, run_id: int | None = None, refused: str | None = None
+) -> bool:
+    """A request led to a run or was refused; False when somebody else took it up first."""
+    changed = connection.execute(
+        update(JobRequest)
+        .where(JobRequest.id == request_id, JobRequest.done_at.is_(None))
+        .values(done_at=now, run_id=run_id, refused=refused)
+    )
+    return changed.rowcount == 1
+
+
+def load_switches(connection: Connection) -> dict[str, Switches]:
+    """The switches of every job that a scheduler ever knew."""
+    row = JobState
+    columns = (row.job_name, row.known_since, row.schedule, row.paused_at, row.paused_by, row.paused_why)
+    return {found[0]: Switches(*found[1:]) for found in connection.execute(select(*columns))}
+
+
+def store_known(connection: Connection, job_name: str, schedule: str, *, now: datetime) -> None:
+    """Write down since when a job is known with this schedule; due times before that are nobody's."""
+    row = {"job_name": job_name, "known_since": now, "schedule": schedule}
+    upsert(connection, JobState, [row])
+    connection.execute(
+        update(JobState)
+        .where(JobState.job_name == job_name, JobState.schedule != schedule)
+        .values(schedule=schedule, known_since=now)
+    )
+
+
+def store_paused(connection: Connection, job_name: str, *, by: str, why: str | None, now: datetime) -> bool:
+    """Pause a job; False when it is paused already."""
+    row = {"job_name": job_name, "known_since": now, "schedule": ""}
+    upsert(connection, JobState, [row])
+    changed = connection.execute(
+        update(JobState)
+        .where(JobState.job_name == job_name, JobState.paused_at.is_(None))
+        .values(paused_at=now, paused_by=by, paused_why=why)
+    )
+    return changed.rowcount == 1
+
+
+def store_resumed(connection: Connection, job_name: str) -> bool:
+    """Resume a job; False when it is not paused."""
+    changed = connection.execute(
+        update(JobState)
+        .where(JobState.job_name == job_name, JobState.paused_at.is_not(None))
+        .values(paused_at=None, paused_by=None, paused_why=None)
+    )
+    return changed.rowcount == 1
+
+
+def store_alive(connection: Connection, owner: str, *, wall: datetime) -> None:
+    """A scheduler's heartbeat, in real time."""
+    row = {"owner": owner, "started_at": wall, "heartbeat_at": wall, "stopped_at": None}
+    upsert(connection, SchedulerProcess, [row], update=("heartbeat_at", "stopped_at"))
+
+
+def store_stopped(connection: Connection, owner: str, *, wall: datetime) -> None:
+    """A scheduler stopped as it should."""
+    row = SchedulerProcess
+    connection.execute(update(row).where(row.owner == owner).values(stopped_at=wall))

@@ -1,0 +1,111 @@
+"""People who may sign in, and the named tokens of programs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, insert, or_, select, update
+
+from closingbell.models import ApiToken, Base, User
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """A person; never with the password's hash."""
+
+    id: int
+    email: str
+    name: str | None
+    is_active: bool
+    is_administrator: bool
+
+
+@dataclass(frozen=True, slots=True)
+class StoredToken:
+    """What a shown token is compared with."""
+
+    id: int
+    name: str
+    token_hash: str = field(repr=False)
+    scope: str
+    last_used_at: datetime | None
+    revoked_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class TokenView:
+    """A token as it may be shown: without its hash."""
+
+    name: str
+    scope: str
+    created_at: datetime
+    created_by: str
+    last_used_at: datetime | None
+    revoked_at: datetime | None
+
+
+def find_person(connection: Connection, email: str) -> Person | None:
+    """The person of that e-mail, which is compared as it is written."""
+    row = connection.execute(select(*_columns(User, Person)).where(User.email == email)).one_or_none()
+    return None if row is None else Person(*row)
+
+
+def load_administrators(connection: Connection) -> list[Person]:
+    """Every active administrator, the first one first."""
+    query = select(*_columns(User, Person)).where(User.is_active, User.is_administrator).order_by(User.id)
+    return [Person(*row) for row in connection.execute(query)]
+
+
+def store_administrator(
+    connection: Connection, *, email: str, name: str | None, password_hash: str, now: datetime
+) -> int:
+    """Store a new administrator, return the id; an IntegrityError says that the e-mail is taken."""
+    row = {"email": email, "name": name, "password_hash": password_hash, "created_at": now}
+    return _insert(connection, User, {**row, "is_active": True, "is_administrator": True})
+
+
+def store_token(connection: Connection, *, name: str, token_hash: str, scope: str, by: str, now: datetime) -> int:
+    """Store a new token, return its id; an IntegrityError says that the name is taken."""
+    row = {"name": name, "token_hash": token_hash, "scope": scope, "created_at": now, "created_by": by}
+    return _insert(connection, ApiToken, row)
+
+
+def find_token(connection: Connection, token_id: int) -> StoredToken | None:
+    """The token of that id, revoked or not."""
+    row = connection.execute(select(*_columns(ApiToken, StoredToken)).where(ApiToken.id == token_id)).one_or_none()
+    return None if row is None else StoredToken(*row)
+
+
+def load_tokens(connection: Connection) -> list[TokenView]:
+    """Every token by name, revoked ones too."""
+    query = select(*_columns(ApiToken, TokenView)).order_by(ApiToken.name)
+    return [TokenView(*row) for row in connection.execute(query)]
+
+
+def store_revoked(connection: Connection, name: str, *, now: datetime) -> bool:
+    """Revoke a token for good; False when there is no live one of that name."""
+    row = ApiToken
+    changed = connection.execute(update(row).where(row.name == name, row.revoked_at.is_(None)).values(revoked_at=now))
+    return changed.rowcount == 1
+
+
+def store_used(connection: Connection, token_id: int, *, now: datetime, unless_since: datetime) -> bool:
+    """Write down that a token was used; False when that was written since ``unless_since``, by whomever."""
+    row = ApiToken
+    is_old = or_(row.last_used_at.is_(None), row.last_used_at <= unless_since)
+    changed = connection.execute(update(row).where(row.id == token_id, is_old).values(last_used_at=now))
+    return changed.rowcount == 1
+
+
+def _columns(model: type[Base], shape: type[Any]) -> list[Any]:
+    """The columns of ``model`` that make a ``shape``, in its order."""
+    return [getattr(model, name) for name in shape.__slots__]
+
+
+def _insert(connection: Connection, model: type[Base], values: Mapping[str, Any]) -> int:
+    key = connection.execute(insert(model).values(**values)).inserted_primary_key
+    assert key is not None
+    return int(key[0])

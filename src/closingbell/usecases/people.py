@@ -1,0 +1,171 @@
+"""Who may come in: administrators with a password, programs with a token.
+
+Times here are real ones, whatever clock the jobs follow: who may do what is no part of a simulation.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import re
+import secrets
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Literal
+
+from argon2 import PasswordHasher
+from sqlalchemy.exc import IntegrityError
+
+from closingbell.errors import NotAllowedError, NotAuthenticatedError, UsageError
+from closingbell.jobs.context import JobContext
+from closingbell.stores import people
+
+Scope = Literal["read", "operate"]
+
+# scope -> what a token of it may do.
+INCLUDES: dict[str, tuple[Scope, ...]] = {"read": ("read",), "operate": ("read", "operate")}
+
+SHORTEST_PASSWORD = 12
+# A longer one would let a stranger keep this machine busy with hashing.
+LONGEST_PASSWORD = 128
+
+_EMAIL = re.compile(r"[^\s@<>(),;:\"\\\[\]]{1,64}@[^\s@<>(),;:\"\\\[\].]+(\.[^\s@<>(),;:\"\\\[\].]+)*")
+_LONGEST_EMAIL = 254
+_TOKEN = re.compile(r"cb_([1-9][0-9]{0,17})_([A-Za-z0-9_-]{43})")
+_SECRET_BYTES = 32
+# Compared with when no token has the number shown, so that an answer takes as long as for one that exists.
+_NO_HASH = "0" * 64
+_USE_IS_WRITTEN_EVERY = timedelta(minutes=1)
+
+_hasher = PasswordHasher()
+
+
+@dataclass(frozen=True, slots=True)
+class TokenIdentity:
+    """Who showed a token."""
+
+    id: int
+    name: str
+    scope: str
+
+
+def create_administrator(context: JobContext, *, email: str, password: str, name: str | None = None) -> int:
+    """Store a new administrator and return the id; raise UsageError when that cannot be."""
+    address = checked_email(email)
+    shown_name = checked_name(name, longest=200, what="the name") if name else None
+    check_password(password, email=address)
+    hashed = _hasher.hash(password)
+    now = context.wall.now()
+    try:
+        return context.database.write_unit(
+            lambda c: people.store_administrator(c, email=address, name=shown_name, password_hash=hashed, now=now)
+        )
+    except IntegrityError:
+        raise UsageError(f"there is somebody with the e-mail {address} already") from None
+
+
+def checked_email(email: str) -> str:
+    """An e-mail in the spelling that is stored, lower case; raise UsageError when it cannot be one."""
+    address = email.strip().lower()
+    if len(address) > _LONGEST_EMAIL or not address.isprintable() or not _EMAIL.fullmatch(address):
+        raise UsageError("that is not an e-mail address; write it like ann@example.org")
+    return address
+
+
+def checked_name(name: str, *, longest: int, what: str) -> str:
+    """A name without blanks around it; raise UsageError when it is empty, too long or holds control characters."""
+    shown = name.strip()
+    if not shown or len(shown) > longest or not shown.isprintable():
+        raise UsageError(f"{what} must be 1 to {longest} printable characters")
+    return shown
+
+
+def check_password(password: str, *, email: str) -> None:
+    """Raise UsageError when a password is too short, too long, cannot be typed, or is the e-mail itself."""
+    if not SHORTEST_PASSWORD <= len(password) <= LONGEST_PASSWORD:
+        raise UsageError(f"a password has {SHORTEST_PASSWORD} to {LONGEST_PASSWORD} characters")
+    if not password.isprintable():
+        raise UsageError("a password holds no control characters")
+    if password.strip().lower() == email:
+        raise UsageError("the password must not be the e-mail address")
+
+
+def create_token(context: JobContext, *, name: str, scope: str, by: str) -> str:
+    """Make a named token and return its text, which nobody can read again; raise UsageError when that cannot be."""
+    shown_name = checked_name(name, longest=100, what="a token's name")
+    if scope not in INCLUDES:
+        raise UsageError(f"a token's scope is {' or '.join(INCLUDES)}")
+    secret = secrets.token_urlsafe(_SECRET_BYTES)
+    hashed, now = _hash_of(secret), context.wall.now()
+    try:
+        token_id = context.database.write_unit(
+            lambda c: people.store_token(c, name=shown_name, token_hash=hashed, scope=scope, by=by, now=now)
+        )
+    except IntegrityError:
+        raise UsageError(
+            f"a token is called {shown_name!r} already; a name is used once, also that of a revoked one"
+        ) from None
+    return f"cb_{token_id}_{secret}"
+
+
+def _hash_of(secret: str) -> str:
+    # A fast hash does: there is nothing to guess in 256 random bits.
+    return hashlib.sha256(secret.encode()).hexdigest()
+
+
+def list_tokens(context: JobContext) -> list[people.TokenView]:
+    """Every token by name, revoked ones too."""
+    with context.database.read() as connection:
+        return people.load_tokens(connection)
+
+
+def revoke_token(context: JobContext, name: str) -> None:
+    """Revoke a token for good; raise UsageError when there is no live one of that name."""
+    now = context.wall.now()
+    if context.database.write_unit(lambda c: people.store_revoked(c, name.strip(), now=now)):
+        return
+    known = {token.name for token in list_tokens(context)}
+    if name.strip() in known:
+        raise UsageError(f"the token {name.strip()!r} is revoked already")
+    raise UsageError(f"no token is called {name.strip()!r}; list-tokens shows them")
+
+
+def verify_token(context: JobContext, text: str, *, needs: Scope) -> TokenIdentity:
+    """Who shows this token; raise NotAuthenticatedError, or NotAllowedError when its scope does not include ``needs``.
+
+    Writes down that it was used, at most once a minute.
+    """
+    token = _live_token(context, text)
+    _note_use(context, token)
+    if needs not in INCLUDES.get(token.scope, ()):
+        raise NotAllowedError(f"this needs a token of scope {needs}; {token.name!r} has scope {token.scope}")
+    return TokenIdentity(token.id, token.name, token.scope)
+
+
+def _live_token(context: JobContext, text: str) -> people.StoredToken:
+    shown = _TOKEN.fullmatch(text)
+    if shown is None:
+        raise NotAuthenticatedError("that is not a token of this server")
+    with context.database.read() as connection:
+        stored = people.find_token(connection, int(shown[1]))
+    is_right = hmac.compare_digest(stored.token_hash if stored else _NO_HASH, _hash_of(shown[2]))
+    if stored is None or not is_right:
+        raise NotAuthenticatedError("that is not a token of this server")
+    if stored.revoked_at is not None:
+        raise NotAuthenticatedError("this token was revoked")
+    return stored
+
+
+def _note_use(context: JobContext, token: people.StoredToken) -> None:
+    now = context.wall.now()
+    since = now - _USE_IS_WRITTEN_EVERY
+    # Looked at before writing: a poll every second must not queue for SQLite's one writer every time.
+    if token.last_used_at is None or token.last_used_at <= since:
+        context.database.write_unit(lambda c: people.store_used(c, token.id, now=now, unless_since=since))
+
+
+def has_way_in(context: JobContext) -> bool:
+    """Whether anybody could come in: a live token, or an active administrator."""
+    with context.database.read() as connection:
+        has_token = any(token.revoked_at is None for token in people.load_tokens(connection))
+        return has_token or bool(people.load_administrators(connection))

@@ -1,0 +1,144 @@
+"""The tables: made, taken down and made again, alike on every database, and as the models say."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import Engine, inspect
+
+from closingbell.commands.database import alembic_for, upgrade
+from closingbell.models import Base
+from closingbell.models.types import ScaledDecimal, UtcDateTime
+from tests.app_fixtures import House, item
+
+Schema = dict[str, dict[str, Any]]
+
+
+@pytest.fixture
+def empty(database_url: str, houses: Callable[..., House], no_waits: None) -> House:
+    """A house on a database without tables."""
+    return houses(database_url, "2012-11-30 16:31")
+
+
+def schema(engine: Engine) -> Schema:
+    """Tables with their columns, keys and indexes, as the database itself describes them."""
+    found = inspect(engine)
+
+    def indexes(table: str) -> list[Any]:
+        return sorted((i["name"] or "", tuple(i["column_names"]), bool(i["unique"])) for i in found.get_indexes(table))
+
+    def foreign_keys(table: str) -> list[Any]:
+        return sorted((tuple(f["constrained_columns"]), f["referred_table"]) for f in found.get_foreign_keys(table))
+
+    return {
+        table: {
+            "columns": [(c["name"], str(c["type"]), c["nullable"]) for c in found.get_columns(table)],
+            "key": found.get_pk_constraint(table)["constrained_columns"],
+            "indexes": indexes(table),
+            "unique": sorted((u["name"] or "", tuple(u["column_names"])) for u in found.get_unique_constraints(table)),
+            "foreign": foreign_keys(table),
+        }
+        for table in found.get_table_names()
+    }
+
+
+def test_init_db_on_an_empty_database_makes_every_table(empty: House) -> None:
+    result = empty.command("init-db")
+
+    assert result.exit_code == 0
+    assert result.stdout.endswith(": tables are ready\n")
+    assert set(schema(empty.context.database.engine)) == {*Base.metadata.tables, "alembic_version"}
+
+
+def test_init_db_again_changes_nothing(empty: House) -> None:
+    empty.command("init-db")
+    before = schema(empty.context.database.engine)
+
+    result = empty.command("init-db")
+
+    assert (result.exit_code, result.stdout.endswith(": already up to date\n")) == (0, True)
+    assert schema(empty.context.database.engine) == before
+
+
+def test_migrations_lead_to_what_the_models_say(empty: House) -> None:
+    empty.command("init-db")
+
+    with empty.context.database.engine.connect() as connection:
+        context = MigrationContext.configure(
+            connection, opts={"compare_type": _is_other_type, "target_metadata": Base.metadata}
+        )
+        differences = compare_metadata(context, Base.metadata)
+
+    assert [change for change in differences if "alembic_version" not in str(change)] == []
+
+
+def _is_other_type(_context: Any, _inspected: Any, _column: Any, inspected_type: Any, model_type: Any) -> bool | None:
+    """Our own types are compared by what they are kept as."""
+    if isinstance(model_type, ScaledDecimal | UtcDateTime):
+        return False if model_type.impl.python_type is inspected_type.python_type else None
+    return None
+
+
+def test_way_down_leaves_nothing_and_the_way_up_again_the_same(empty: House) -> None:
+    empty.command("init-db")
+    first = schema(empty.context.database.engine)
+
+    with empty.app.app_context():
+        alembic_for(empty.app).downgrade("base")
+    assert set(schema(empty.context.database.engine)) - {"alembic_version"} == set()
+    with empty.app.app_context():
+        assert upgrade(empty.app) is True
+
+    assert schema(empty.context.database.engine) == first
+
+
+def test_each_step_goes_down_and_up_alone(empty: House) -> None:
+    with empty.app.app_context():
+        alembic = alembic_for(empty.app)
+        steps = [script.revision for script in alembic.script_directory.walk_revisions()][::-1]
+        for revision in steps:
+            alembic.upgrade(revision)
+            here = schema(empty.context.database.engine)
+            alembic.downgrade(f"{revision}@base" if revision == steps[0] and len(steps) == 1 else -1)
+            alembic.upgrade(revision)
+            assert schema(empty.context.database.engine) == here
+
+
+def test_older_database_is_brought_up_to_date_with_its_rows(empty: House) -> None:
+    with empty.app.app_context():
+        alembic_for(empty.app).upgrade("0001")
+    with empty.context.database.write() as connection:
+        connection.exec_driver_sql(
+            "INSERT INTO company (id, symbol, mic, created_at) VALUES (7, 'IBM', 'XNYS', '2012-11-29 00:00:00')"
+        )
+
+    result = empty.command("init-db")
+
+    assert result.exit_code == 0
+    assert empty.company("IBM").id == 7
+    assert item(empty.refresh("IBM"), "IBM").stored_count == 5
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["refresh-prices"],
+        ["run-daily-price-update"],
+        ["refresh-prices", "--dry-run"],
+        ["view-job-logs"],
+        ["export", "prices"],
+        ["import-orders", "orders.csv", "--account", "Ann"],
+    ],
+)
+def test_database_without_tables_says_what_to_run(empty: House, command: list[str]) -> None:
+    file = empty.folder / "orders.csv"
+    file.write_text("date,type,symbol,quantity,price,fee,currency\n2012-11-29,BUY,AAPL,1,1,0,USD\n")
+
+    result = empty.command(*(str(file) if word == "orders.csv" else word for word in command))
+
+    assert result.exit_code == 1
+    assert result.stderr == "error: the database has no tables yet; run: closingbell init-db\n"
