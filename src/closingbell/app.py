@@ -60,9 +60,9 @@ def create_app(
         observer=observer,
     )
     app.extensions[EXTENSION] = context
-    app.extensions[JOBS_EXTENSION] = jobs_of(settings) if registry is None else registry
     app.cli = CommandTable(app.cli)
     try:
+        app.extensions[JOBS_EXTENSION] = jobs_of(settings) if registry is None else registry
         _add_what_serves(app, settings, is_served=start_scheduler or _is_served_by_flask_run())
     except ClosingbellError as error:
         raise _for_the_screen(error) from None
@@ -133,8 +133,15 @@ def start_scheduler_of(app: Flask) -> Scheduler:
     scheduler = Scheduler(context, app.extensions[JOBS_EXTENSION])
     scheduler.start()
     app.extensions[SCHEDULER_EXTENSION] = scheduler
-    atexit.register(scheduler.shutdown)
+    _end_with_process(scheduler.shutdown)
     return scheduler
+
+
+def _end_with_process(end: Callable[[], None]) -> None:
+    """Call ``end`` while jobs can still work: before Python shuts every thread pool, which ``atexit`` comes after."""
+    import concurrent.futures.thread  # noqa: F401, PLC0415  (keeps pools out of start-up; they end after what comes later)
+
+    getattr(threading, "_register_atexit", atexit.register)(end)
 
 
 def _provider_opener(settings: Settings) -> Callable[[], PriceProvider]:

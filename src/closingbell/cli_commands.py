@@ -18,6 +18,8 @@ from closingbell.utils.garbage import collect_less_often
 # name -> module:attribute. Modules are loaded one at a time, so that a quick look stays quick.
 COMMANDS: dict[str, str] = {
     "cancel-run": "closingbell.commands.jobs:cancel_run",
+    "closures": "closingbell.commands.closures:closures",
+    "coverage": "closingbell.commands.coverage:coverage",
     "create-admin": "closingbell.commands.people:create_admin",
     "create-token": "closingbell.commands.people:create_token",
     "db": "closingbell.commands.database:db",
@@ -28,17 +30,22 @@ COMMANDS: dict[str, str] = {
     "init-db": "closingbell.commands.database:init_db",
     "list-jobs": "closingbell.commands.jobs:list_jobs",
     "list-tokens": "closingbell.commands.people:list_tokens",
+    "measure-checks": "closingbell.commands.measure:measure_checks_command",
     "notifications": "closingbell.commands.notifications:notifications",
     "pause-job": "closingbell.commands.jobs:pause_job",
+    "quarantine": "closingbell.commands.quarantine:quarantine",
     "refresh-prices": "closingbell.commands.prices:refresh_prices_command",
     "replay": "closingbell.commands.replay:replay",
     "resume-job": "closingbell.commands.jobs:resume_job",
     "retry-run": "closingbell.commands.jobs:retry_run",
     "revoke-token": "closingbell.commands.people:revoke_token",
     "run-daily-price-update": "closingbell.commands.prices:run_daily_price_update",
+    "run-intraday-refresh": "closingbell.commands.intraday:run_intraday_refresh_command",
     "run-scheduler": "closingbell.commands.jobs:run_scheduler",
     "serve": "closingbell.commands.jobs:serve",
+    "unwatch": "closingbell.commands.intraday:unwatch_command",
     "view-job-logs": "closingbell.commands.runs:view_job_logs",
+    "watch": "closingbell.commands.intraday:watch_command",
 }
 
 

@@ -69,6 +69,10 @@ class Settings(BaseSettings):
     daily_price_update_minutes_after_close: int = Field(
         30, ge=0, le=720, description="How long after the close of other exchanges their prices are fetched."
     )
+    intraday_every_minutes: int = Field(
+        15, ge=1, le=240, description="How often prices are refreshed while an exchange is open."
+    )
+    minute_bar_retention_days: int = Field(30, ge=1, description="Minute bars older than this are removed.")
     log_retention_time: time = Field(time(6, 0), description="When old runs are removed, New York time.")
     job_log_retention_days: int = Field(90, ge=1, description="Runs older than this are removed.")
     job_log_retention_failed_days: int = Field(365, ge=1, description="The same for runs that did not succeed.")

@@ -127,6 +127,12 @@ def test_a_bar_that_breaks_a_rule_is_set_aside(broken: Bar, rule: str) -> None:
     assert checked.good == []
 
 
+def test_an_auctions_open_a_little_outside_is_stored_with_a_flag() -> None:
+    auction = bar(MONDAY, "100.00", open="103.00", high="101.00", low="99.00")
+    checked = check_bars([auction], around())
+    assert (checked.good, checked.flagged) == ([auction], {MONDAY: "open_outside"})
+
+
 def test_a_young_jump_is_set_aside_and_does_not_become_the_measure_of_the_next_day() -> None:
     answer = [bar(MONDAY, "100.00"), bar(TUESDAY, "1.00"), bar(WEDNESDAY, "101.00")]
     checked = check_bars(answer, around())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import gzip
+import itertools
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -219,7 +220,9 @@ def test_within_sessions_ends_early_on_the_day_after_thanksgiving(xnys: list[Ses
 
 
 def test_quarter_hours_include_open_and_close() -> None:
-    found = fired(WithinSessions(), "2022-11-25 14:00", "2022-11-25 23:00", XNYS=[session("2022-11-25", "17:00", "18:00")])
+    found = fired(
+        WithinSessions(), "2022-11-25 14:00", "2022-11-25 23:00", XNYS=[session("2022-11-25", "17:00", "18:00")]
+    )
     assert found == ["2022-11-25 17:00", "2022-11-25 17:15", "2022-11-25 17:30", "2022-11-25 17:45", "2022-11-25 18:00"]
 
 
@@ -278,7 +281,7 @@ def test_any_cuts_of_a_fortnight_give_each_fire_time_once(cuts: list[int], sched
     start, end = utc("2027-03-08 00:00"), utc("2027-03-22 00:00")
     sessions = {"XNYS": SPRING, "XLON": [session("2027-03-15", "08:00", "16:30")]}
     marks = [start, *sorted(start + timedelta(seconds=cut) for cut in cuts), end]
-    pieces = [fire for a, b in zip(marks, marks[1:], strict=False) for fire in schedule.fire_times(a, b, sessions)]
+    pieces = [fire for a, b in itertools.pairwise(marks) for fire in schedule.fire_times(a, b, sessions)]
     assert pieces == schedule.fire_times(start, end, sessions)
     assert len({fire.at for fire in pieces}) == len(pieces)
 

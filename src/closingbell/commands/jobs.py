@@ -177,5 +177,8 @@ def serve(host: str, port: int, workers: int) -> None:
     require_tables(context.database)
     if context.settings.scheduler_api_enabled:
         require_way_in(context)
-    grace = int(context.settings.jobs_shutdown_grace) + 5
+    # No connection may cross the fork.
+    context.database.dispose()
+    # Longer than a scheduler takes to end at the worst.
+    grace = int(context.settings.jobs_shutdown_grace) + 15
     Server(f"{host}:{port}", workers=workers, graceful_timeout_s=grace).run()

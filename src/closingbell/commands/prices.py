@@ -86,7 +86,7 @@ def _run(
     if dry_run:
         _print_plan(context, selection, format_)
         return
-    with _progress(quiet=format_ == "json") as progress:
+    with progress_on_screen(quiet=format_ == "json") as progress:
         summary = job(replace(context, progress=progress), selection)
     if format_ == "json":
         print_json(summary)
@@ -129,7 +129,7 @@ def _count(summary: RunSummary, *outcomes: Outcome) -> int:
     return sum(item.outcome in outcomes for item in summary.items)
 
 
-def _progress(*, quiet: bool) -> AbstractContextManager[Progress]:
+def progress_on_screen(*, quiet: bool) -> AbstractContextManager[Progress]:
     """A bar with symbol, counts and time left on a terminal; one line a failure elsewhere."""
     if quiet:
         return nullcontext(Progress())

@@ -14,6 +14,10 @@ FLOAT32_NOISE = 6e-8
 SAME_PRICE = 2.5e-7
 # A jump is doubtful while it is younger than this many sessions.
 YOUNG_SESSIONS = 5
+# The flag of a bar that was made while its session ran: expected to move, and no close yet.
+INTRADAY = "intraday"
+# Opening auctions, London's above all, are printed as opens without counting for the day's low and high.
+AUCTION_REACH = 0.05
 
 _SNAPS = ((100, 10_000), (1_000, 1_000), (10_000, 100), (100_000, 10))
 # Close ratios that an unannounced split leaves behind; everything beyond 50 % is doubtful anyway.
@@ -22,11 +26,15 @@ _TRACE_WIDTH = 0.03
 
 RULES: dict[str, str] = {
     "not_positive": "open, high, low and close must be above zero",
-    "outside_range": "open and close must lie between low and high",
+    "outside_range": "open and close must lie between low and high; an auction's open may lie up to 5 % outside",
     "negative_volume": "volume must not be negative",
     "not_a_session": "the exchange had no session on this date",
     "future": "the session had not closed when the answer came",
     "jump": "the close jumped like a split or by more than half, and no split is known",
+    "times_100": "the price is 100 times, or a hundredth of, what the sessions around it say",
+    "unsplit": "the price is a known split's ratio away from its neighbours: not restated for it, or twice",
+    "frozen": "the close has not moved for five sessions or more while shares changed hands",
+    "no_volume": "the price moved and the sessions around it have a volume, but this one has none",
 }
 
 
@@ -132,6 +140,8 @@ def check_bars(bars: Sequence[Bar], around: Neighbourhood) -> CheckedBars:
         if rule is not None:
             findings.append(Finding(bar, rule))
             continue
+        if not bar.low <= bar.open <= bar.high:
+            flagged.setdefault(bar.date, "open_outside")
         good.append(bar)
         before = bar.close
     return CheckedBars(good, flagged, findings)
@@ -144,7 +154,7 @@ def _broken_rule(bar: Bar, around: Neighbourhood) -> str | None:
         return "future" if day > around.newest else "not_a_session"
     if low <= 0 or open_ <= 0 or high <= 0 or close <= 0:
         return "not_positive"
-    if not (low <= open_ <= high and low <= close <= high):
+    if not (low <= close <= high and low * (1 - AUCTION_REACH) <= open_ <= high * (1 + AUCTION_REACH)):
         return "outside_range"
     return "negative_volume" if volume < 0 else None
 
@@ -162,6 +172,7 @@ class StoredBar(NamedTuple):
     is_settled: bool
     provider: str
     fetched_at: datetime
+    flag: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,7 +195,8 @@ def merge_bars(stored: dict[date, StoredBar], answered: Sequence[Bar], *, settle
         held = stored.get(bar.date)
         if held is None:
             merged.new.append(bar)
-        elif not same_bar(held.bar, bar):
+        elif held.flag == INTRADAY or not same_bar(held.bar, bar):
+            # The session's own bar takes the place of one made while it ran, also where both say the same.
             merged.changed.append((held, bar))
         else:
             unchanged += 1

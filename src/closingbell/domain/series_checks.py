@@ -11,12 +11,13 @@ from dataclasses import dataclass
 from datetime import date
 from fractions import Fraction
 from itertools import pairwise
+from math import prod
 from typing import NamedTuple
 
-from closingbell.domain.bars import YOUNG_SESSIONS, Bar
+from closingbell.domain.bars import RULES, YOUNG_SESSIONS, Bar
 from closingbell.domain.corporate_actions import ActionKind, CorporateAction, splits_of
 from closingbell.domain.money import PRICE_SCALE
-from closingbell.domain.series_dividends import Payout, PricedLine, check_payouts
+from closingbell.domain.series_dividends import Payout, PricedLine, check_payouts, payouts_of
 from closingbell.domain.series_levels import (
     FIELDS,
     against_stored,
@@ -31,10 +32,7 @@ from closingbell.domain.series_levels import (
 )
 
 SERIES_RULES: dict[str, str] = {
-    "times_100": "the price is 100 times, or a hundredth of, what the sessions around it say",
-    "unsplit": "the price is a known split's ratio away from its neighbours: not restated for it, or twice",
-    "frozen": "the close has not moved for five sessions or more while shares changed hands",
-    "no_volume": "the price moved and the sessions around it have a volume, but this one has none",
+    **{rule: RULES[rule] for rule in ("times_100", "unsplit", "frozen", "no_volume")},
     "dividend_not_positive": "the dividend is zero or less",
     "dividend_times_100": "the dividend is 100 times, or a hundredth of, what the company pays",
     "dividend_repeated": "nearly the same dividend stands a few days away",
@@ -53,8 +51,10 @@ _ORDINARY = (0.75, 1.34)
 _WIDE_SESSION = 1.5
 # A company whose close stands still in more than a fifth of its sessions is thinly traded, not frozen.
 _MOVING = 0.8
-# Where the smallest step is more than this of the price, closes repeat by themselves.
-_COARSE_STEP = 0.004
+# Where the smallest step is more than this of the price (an eighth at 43), closes repeat by themselves.
+_COARSE_STEP = 0.0025
+# Ticks and trading habits change over the decades: only so many sessions on either side are compared.
+_HABIT_SESSIONS = 60
 _VOLUME_SHARE = 0.9
 
 
@@ -94,6 +94,7 @@ class _Series:
     stored: dict[date, Bar]
     splits: dict[date, Fraction]
     payouts: Sequence[Payout]
+    actions: Sequence[CorporateAction]
 
 
 def check_series(
@@ -126,24 +127,16 @@ def _joined(bars: Sequence[Bar], actions: Sequence[CorporateAction], around: Ser
         first=len(before),
         stored={bar.date: bar for bar in around.stored[start:]},
         splits=splits_of(around.actions) | splits_of(actions),
-        payouts=_payouts(actions, around.actions),
+        payouts=payouts_of(actions, around.actions),
+        actions=[*actions, *around.actions],
     )
-
-
-def _payouts(actions: Sequence[CorporateAction], known: Sequence[CorporateAction]) -> list[Payout]:
-    """Dividends and capital gains by ex-date; of one day's only the answer's, if it has any of the kind."""
-    told = {(action.kind, action.ex_date) for action in actions}
-    both = [(action, True) for action in actions]
-    both += [(action, False) for action in known if (action.kind, action.ex_date) not in told]
-    rows = [Payout(action, float(action.amount), asked) for action, asked in both if action.amount is not None]
-    return sorted(rows, key=lambda row: row.action.ex_date)
 
 
 def _looks_clean(series: _Series) -> bool:
     """Whether nothing in the answer needs a closer look; the hot loop of a backfill."""
     down, up = _ORDINARY
     before, run = 0, 0
-    for _day, _open, high, low, close, volume in series.line:
+    for _day, open_, high, low, close, volume in series.line:
         if close == before:
             run += 1
             if run >= FROZEN_SESSIONS:
@@ -152,7 +145,7 @@ def _looks_clean(series: _Series) -> bool:
             return False
         else:
             run = 1
-        if high > _WIDE_SESSION * low or (volume <= 0 and high > low) or close <= 0:
+        if not (low <= open_ <= high and low <= close <= high < _WIDE_SESSION * low) or (volume <= 0 and high > low):
             return False
         before = close
     return _agrees_with_stored(series)
@@ -201,14 +194,11 @@ def _against_stored(
 def _explaining(series: _Series) -> dict[date, float]:
     """What was paid on each split's ex-date, in millionths of the newest share unit."""
     paid: dict[date, float] = {}
-    for row in series.payouts:
-        day = row.action.ex_date
-        if day in series.splits:
-            later = [float(ratio) for ex_date, ratio in series.splits.items() if ex_date > day]
-            amount = row.amount * 10**PRICE_SCALE
-            for ratio in later:
-                amount /= ratio
-            paid[day] = paid.get(day, 0.0) + amount
+    # Told twice, by this answer and an earlier one, a dividend still counts once.
+    for kind, day, amount in {(action.kind, action.ex_date, action.amount) for action in series.actions}:
+        if day in series.splits and kind is ActionKind.DIVIDEND and amount is not None:
+            later = prod(float(ratio) for ex_date, ratio in series.splits.items() if ex_date > day)
+            paid[day] = paid.get(day, 0.0) + float(amount) * 10**PRICE_SCALE / later
     return paid
 
 
@@ -244,7 +234,7 @@ def _frozen(line: Sequence[Bar]) -> Iterator[int]:
         return
     steps = [abs(after.close - before.close) for before, after in pairwise(line)]
     for start, end in runs:
-        others = steps[:start] + steps[end - 1 :]
+        others = steps[max(0, start - _HABIT_SESSIONS) : start] + steps[end - 1 : end - 1 + _HABIT_SESSIONS]
         if _usually_moves(others, line[start].close):
             yield from range(start + 1, end)
 
@@ -274,8 +264,3 @@ def _without_volume(line: Sequence[Bar]) -> list[int]:
     if not empty or len(line) - len(empty) < _VOLUME_SHARE * len(line):
         return []
     return [i for i in empty if line[i].volume == 0 and line[i].high > line[i].low]
-
-
-def dividend_findings(findings: Sequence[SeriesFinding]) -> dict[tuple[ActionKind, date], SeriesFinding]:
-    """The findings about dividends, by kind and ex-date."""
-    return {(found.action.kind, found.date): found for found in findings if found.action is not None}

@@ -27,6 +27,8 @@ _HUGE_FALL = 0.5
 # A hundred, give or take how much dividends differ from one to the next.
 _HUNDRED = (66.0, 150.0)
 _NEIGHBOURS = 4
+# A dividend says nothing about one that is years away: Apple paid 0.12 in 1995, and next 2.65 in 2012.
+_NEIGHBOUR_DAYS = timedelta(days=750)
 _FEWEST_NEIGHBOURS = 2
 # The fall that a dividend printed a hundred times too small left behind, in parts of what was really paid.
 _TRUE_FALL = (0.5, 2.0)
@@ -108,6 +110,26 @@ class _Dividend:
         return self.row.amount
 
 
+def payouts_of(actions: Sequence[CorporateAction], known: Sequence[CorporateAction]) -> list[Payout]:
+    """What the answer says was paid, and what was known to be paid in the years around it, by ex-date.
+
+    Of one day's dividends only the answer's count, if it has any.
+    """
+    rows = [Payout(action, float(action.amount), True) for action in actions if action.amount is not None]
+    if not rows or not known:
+        return rows
+    told = {(row.action.kind, row.action.ex_date) for row in rows}
+    first, last = min(row.action.ex_date for row in rows), max(row.action.ex_date for row in rows)
+    rows += [
+        Payout(action, float(action.amount), False)
+        for action in known
+        if action.amount is not None
+        and (action.kind, action.ex_date) not in told
+        and first - _NEIGHBOUR_DAYS <= action.ex_date <= last + _NEIGHBOUR_DAYS
+    ]
+    return sorted(rows, key=lambda row: row.action.ex_date)
+
+
 def check_payouts(
     payouts: Sequence[Payout], line: PricedLine, splits: Mapping[date, Fraction]
 ) -> Iterator[tuple[str, CorporateAction]]:
@@ -160,7 +182,8 @@ def _broken_rule(
 def _others(dividends: Sequence[_Dividend], i: int) -> list[_Dividend]:
     """The nearest dividends before and after."""
     near = [*dividends[max(0, i - _NEIGHBOURS) : i], *dividends[i + 1 : i + 1 + _NEIGHBOURS]]
-    return [other for other in near if other.amount > 0]
+    day = dividends[i].day
+    return [other for other in near if other.amount > 0 and abs(other.day - day) <= _NEIGHBOUR_DAYS]
 
 
 def _is_times_100(dividend: _Dividend, others: Sequence[_Dividend]) -> bool:

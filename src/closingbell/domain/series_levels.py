@@ -103,18 +103,18 @@ def unsplit_indexes(
     """
     for ex_date, ratio in splits.items():
         end = bisect_left(days, ex_date)
-        after = closes[end] + payouts.get(days[end], 0.0) if end < len(days) else None
-        yield from _stretches(_offsets(closes[:end], after, ratio))
+        if 0 < end < len(days):
+            after = closes[end] + payouts.get(days[end], 0.0)
+            yield from _stretches(_offsets(closes[:end], after, ratio))
 
 
-def _offsets(closes: Sequence[float], after: float | None, ratio: float) -> list[int]:
+def _offsets(closes: Sequence[float], after: float, ratio: float) -> list[int]:
     """Walking back from an ex-date: how often each close, counted in steps of ``ratio``, is off; newest first."""
     width = min(_SPLIT_WIDTH, abs(math.log(ratio)) / 4)
     step, offset, offsets = math.log(ratio), 0, []
     for close in reversed(closes):
-        if after is not None:
-            move = math.log(close / after)
-            offset += (abs(move - step) <= width) - (abs(move + step) <= width)
+        move = math.log(close / after)
+        offset += (abs(move - step) <= width) - (abs(move + step) <= width)
         offsets.append(offset)
         after = close
     return offsets

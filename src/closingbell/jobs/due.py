@@ -42,7 +42,7 @@ def record_due(context: JobContext, job: Job, known: Sessions, *, now: datetime)
         since = max(last, switches.known_since) if last is not None else switches.known_since
         if now - since > RECENT:
             known = load_sessions_in_use(connection, since)
-        is_active = job.overlap == "skip" and job_log.is_active(connection, job.name)
+        is_active = job.overlap == "skip" and job_log.is_active(connection, job.name, wall=context.wall.now())
     due = job.schedule.fire_times(since, now, known)
     if not due:
         return 0
@@ -75,7 +75,7 @@ def run_waiting(context: JobContext, job: Job, *, goes_on: Callable[[], bool] = 
         with context.database.read() as connection:
             # In this order: a run that is counted as an attempt is then either seen as active, or over.
             waiting = job_ticks.load_waiting(connection, job.name)
-            is_active = job_log.is_active(connection, job.name)
+            is_active = job_log.is_active(connection, job.name, wall=context.wall.now())
         if is_active or not waiting or not _run_tick(context, job, waiting[0]):
             break
         count += 1

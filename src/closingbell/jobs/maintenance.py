@@ -7,14 +7,16 @@ from datetime import timedelta
 from closingbell.domain.runs import RunStatus, RunSummary
 from closingbell.jobs.context import JobContext
 from closingbell.jobs.runner import Ending, Occasion, Run, carry_out
-from closingbell.stores import retention
+from closingbell.stores import minutes, retention
 
 LOG_RETENTION = "log_retention"
 BATCH = 500
+# Small rows that lie together: many of them take no longer.
+MINUTE_BATCH = 2_000
 
 
 def run_log_retention(context: JobContext, occasion: Occasion) -> RunSummary:
-    """Remove runs, and what belongs to them, that are older than the settings say."""
+    """Remove runs with what belongs to them, and minute bars, that are older than the settings say."""
     return carry_out(context, LOG_RETENTION, lambda run: _remove_old(context, run), occasion)
 
 
@@ -33,4 +35,16 @@ def _remove_old(context: JobContext, run: Run) -> Ending:
     while removed := context.database.write_unit(lambda c: retention.remove_ticks(c, limits, most=BATCH)):
         run.check()
         tick_count += removed
-    return Ending(RunStatus.SUCCESS, f"{run_count} old runs and {tick_count} old due times removed")
+    minute_count = _remove_minutes(context, run)
+    return Ending(
+        RunStatus.SUCCESS, f"{run_count} old runs, {tick_count} old due times and {minute_count} old minutes removed"
+    )
+
+
+def _remove_minutes(context: JobContext, run: Run) -> int:
+    before = context.clock.now() - timedelta(days=context.settings.minute_bar_retention_days)
+    count = 0
+    while removed := context.database.write_unit(lambda c: minutes.remove_minutes(c, before=before, most=MINUTE_BATCH)):
+        run.check()
+        count += removed
+    return count

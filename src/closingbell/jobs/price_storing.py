@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection
 
 from closingbell.domain.bars import (
+    INTRADAY,
     YOUNG_SESSIONS,
     Bar,
     CheckedBars,
+    Finding,
     MergedBars,
     Neighbourhood,
     StoredBar,
@@ -22,6 +24,7 @@ from closingbell.domain.bars import (
 from closingbell.domain.corporate_actions import splits_of
 from closingbell.domain.planning import CompanyState, FetchItem, SessionList, next_ask_at, settled_until
 from closingbell.domain.runs import ItemOutcome, Outcome
+from closingbell.domain.series_checks import SeriesAround, check_series
 from closingbell.errors import ProviderError, RunLostError
 from closingbell.jobs.context import JobContext
 from closingbell.jobs.price_planning import Plan
@@ -31,6 +34,11 @@ from closingbell.stores import actions, companies, job_log, prices, quarantine
 from closingbell.stores.bulk import raw_instant
 
 WRONG_CURRENCY = "wrong_currency"
+NO_VOLUME = "no_volume"
+# Calendar days that hold the sessions which an answer's bars are compared with.
+CONTEXT = timedelta(days=32)
+# Among fewer bars nobody can tell which of two levels is the wrong one; the jump rule still looks at them.
+ENOUGH_NEIGHBOURS = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,9 +134,11 @@ def _company_ids(context: JobContext, plan: Plan, chunk: Sequence[Fetched], now:
 
 def _load_known(context: JobContext, ids: dict[str, int], chunk: Sequence[Fetched]) -> _Known:
     firsts = {ids[f.item.symbol]: f.item.first for f in chunk if f.history is not None}
+    # Neighbours tell a wrong price from a right one, so some weeks before the answer are read too.
+    context_from = {company_id: first - CONTEXT for company_id, first in firsts.items()}
     with context.database.read() as connection:
         return _Known(
-            prices.load_bars(connection, firsts),
+            prices.load_bars(connection, context_from),
             prices.load_previous_closes(connection, firsts),
             quarantine.load_open(connection, list(firsts)),
             actions.load_splits(connection, list(firsts)),
@@ -206,10 +216,12 @@ def _settle(
         suspects={day: bar for (day, rule), bar in doubtful.items() if rule == "jump"},
         previous_close=previous_close,
     )
-    checked = check_bars(_wanted_bars(history.bars, item, calendar), around)
+    checked = _check(_wanted_bars(history.bars, item, calendar), history, stored, around)
     settled_to = calendar.last_settled(history.fetched_at)
     merged = merge_bars(stored, checked.good, settled_to=settled_to)
-    present = {bar.date for bar in checked.good} | stored.keys()
+    # A price of during the session is not the close that is expected.
+    closes = {day for day, held in stored.items() if held.flag != INTRADAY}
+    present = {bar.date for bar in checked.good} | closes
     gaps = _gaps(fetched, history, state, checked, present, young_from, now)
     return _Settling(
         company_id,
@@ -224,6 +236,24 @@ def _settle(
         _coverage(state, calendar, checked, stored, settled_to, gaps),
         _outcome(fetched, checked, merged, present, gaps),
     )
+
+
+def _check(
+    bars: Sequence[Bar], history: DailyHistory, stored: dict[date, StoredBar], around: Neighbourhood
+) -> CheckedBars:
+    """What each bar says by itself, and what its neighbours say of it; a bar without volume is only flagged."""
+    odd: dict[Bar, str] = {}
+    if len(stored.keys() | {bar.date for bar in bars}) >= ENOUGH_NEIGHBOURS:
+        context = SeriesAround([stored[day].bar for day in sorted(stored)])
+        doubts = check_series(bars, history.actions, context)
+        odd = {found.bar: found.rule for found in doubts if found.bar is not None}
+    checked = check_bars([bar for bar in bars if odd.get(bar, NO_VOLUME) == NO_VOLUME], around)
+    for bar, rule in odd.items():
+        if rule == NO_VOLUME:
+            checked.flagged.setdefault(bar.date, rule)
+        else:
+            checked.findings.append(Finding(bar, rule))
+    return checked
 
 
 def _wanted_bars(bars: Sequence[Bar], item: FetchItem, calendar: SessionList) -> list[Bar]:

@@ -9,7 +9,7 @@ from importlib import import_module
 from typing import Any, Protocol
 
 from closingbell.config import Settings
-from closingbell.domain.schedules import LATEST, CatchUp, Daily, OnSessions, Schedule
+from closingbell.domain.schedules import LATEST, NONE, CatchUp, Daily, OnSessions, Schedule, WithinSessions
 from closingbell.errors import ScheduleError, UnknownJobError
 from closingbell.jobs.context import JobContext
 
@@ -62,8 +62,17 @@ def jobs_of(settings: Settings) -> dict[str, Job]:
             arguments=("symbols",),
         ),
         Job(
+            "intraday_price_refresh",
+            "minute prices of what was traded or is watched",
+            WithinSessions(every=timedelta(minutes=settings.intraday_every_minutes)),
+            "closingbell.jobs.intraday_updater:run_intraday_refresh",
+            # A missed quarter of an hour is in the next one's answer.
+            catch_up=NONE,
+            arguments=("symbols",),
+        ),
+        Job(
             "log_retention",
-            "removes old runs and due times",
+            "removes old runs, due times and minute bars",
             Daily(settings.log_retention_time),
             "closingbell.jobs.maintenance:run_log_retention",
         ),

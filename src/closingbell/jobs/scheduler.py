@@ -6,7 +6,9 @@ of schedulers on one database is right. A pulse re-reads the wall clock: sleep, 
 
 from __future__ import annotations
 
+import random
 import threading
+import time
 from collections.abc import Callable, Sequence
 from contextvars import ContextVar, copy_context
 from dataclasses import dataclass
@@ -14,8 +16,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import structlog
-from apscheduler.executors.base import run_job
-from apscheduler.executors.pool import ThreadPoolExecutor
+from apscheduler.executors.base import BaseExecutor, run_job
 from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.triggers.base import BaseTrigger
 from apscheduler.triggers.cron import CronTrigger
@@ -38,12 +39,16 @@ from closingbell.stores.sessions import load_sessions_in_use
 SCHEDULER_STARTED = "scheduler.started"
 SCHEDULER_STOPPED = "scheduler.stopped"
 DUTY_FAILED = "scheduler.duty_failed"
+RUN_LEFT_BEHIND = "scheduler.run_left_behind"
 
 PULSE_S = 30
 WATCH_S = 1
 # Sessions are known at least this far ahead.
 HORIZON = timedelta(days=30)
-JOBS, DUTIES = "jobs", "duties"
+_STAGGER_S, _LONGEST_STAGGER_S = 0.01, 0.05
+# A run that was told to stop has so long to do it; its process does not wait for one that never asks.
+LISTEN_S = 10.0
+JOBS = "jobs"
 _INSTANT = timedelta(microseconds=1)
 
 fire_time_of_job: ContextVar[datetime | None] = ContextVar("fire_time", default=None)
@@ -51,22 +56,25 @@ fire_time_of_job: ContextVar[datetime | None] = ContextVar("fire_time", default=
 _log = structlog.get_logger(__name__)
 
 
-class FireTimeExecutor(ThreadPoolExecutor):  # type: ignore[misc]
-    """A thread pool that tells a job for which instant it was woken, in ``fire_time_of_job``."""
+class FireTimeExecutor(BaseExecutor):  # type: ignore[misc]
+    """A thread for each job at work, told in ``fire_time_of_job`` for which instant it was woken.
+
+    Daemons, for Python joins the threads of a pool before it lets anybody end what they carry out.
+    """
 
     def _do_submit_job(self, job: Any, run_times: Sequence[datetime]) -> None:
         told = copy_context()
         told.run(fire_time_of_job.set, run_times[-1])
 
-        def done(future: Any) -> None:
-            error = future.exception()
-            if error is not None:
+        def work() -> None:
+            try:
+                events = told.run(run_job, job, job._jobstore_alias, run_times, self._logger.name)
+            except BaseException as error:
                 self._run_job_error(job.id, error, error.__traceback__)
             else:
-                self._run_job_success(job.id, future.result())
+                self._run_job_success(job.id, events)
 
-        args = (job, job._jobstore_alias, run_times, self._logger.name)
-        self._pool.submit(told.run, run_job, *args).add_done_callback(done)
+        threading.Thread(target=work, name=f"job {job.name}", daemon=True).start()
 
 
 class FireTimeTrigger(BaseTrigger):  # type: ignore[misc]
@@ -153,6 +161,8 @@ class Scheduler:
         self._sessions: dict[str, Sequence[SessionTimes]] = {}
         self._scheduler: BackgroundScheduler | None = None
         self._busy: dict[str, threading.Lock] = {name: threading.Lock() for name in registry}
+        self._ended = threading.Event()
+        self._neighbours = 0
 
     @property
     def is_running(self) -> bool:
@@ -166,7 +176,7 @@ class Scheduler:
         self._refresh_sessions()
         scheduler = BackgroundScheduler(
             timezone=UTC,
-            executors={JOBS: FireTimeExecutor(max(4, len(self.registry))), DUTIES: FireTimeExecutor(3)},
+            executors={JOBS: FireTimeExecutor()},
             job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 3},
         )
         for job in self.registry.values():
@@ -174,10 +184,11 @@ class Scheduler:
                 self._wake, FireTimeTrigger(self, job), args=[job.name], id=job.name, name=job.description,
                 executor=JOBS,
             )  # fmt: skip
-        self._add_duty(scheduler, "pulse", self.pulse, PULSE_S)
-        self._add_duty(scheduler, "watch", self.watch, WATCH_S)
         self._scheduler = scheduler
+        self._ended.clear()
         scheduler.start()
+        self._start_duty("pulse", self.pulse, PULSE_S)
+        self._start_duty("watch", self.watch, WATCH_S)
         _log.info(SCHEDULER_STARTED, owner=self.owner, jobs=sorted(self.registry))
 
     def shutdown(self, *, grace_s: float | None = None) -> None:
@@ -186,17 +197,26 @@ class Scheduler:
         if scheduler is None:
             return
         grace = self.context.settings.jobs_shutdown_grace if grace_s is None else grace_s
-        scheduler.pause()
-        timer = threading.Timer(grace, self.context.stopping.set)
-        timer.daemon = True
-        timer.start()
+        self._ended.set()
         scheduler.shutdown(wait=True)
-        timer.cancel()
+        if not self._is_idle_within(grace):
+            self.context.stopping.set()
+            if not self._is_idle_within(LISTEN_S):
+                _log.warning(RUN_LEFT_BEHIND, owner=self.owner)
         wall = self.context.wall.now()
         self._quietly(lambda: self.context.database.write_unit(
             lambda connection: job_ticks.store_stopped(connection, self.owner, wall=wall)
         ))  # fmt: skip
         _log.info(SCHEDULER_STOPPED, owner=self.owner)
+
+    def _is_idle_within(self, seconds: float) -> bool:
+        """Wait until no job is at work here; False when one still is."""
+        ends_at = time.monotonic() + seconds
+        for lock in self._busy.values():
+            if not lock.acquire(timeout=max(0.0, ends_at - time.monotonic())):
+                return False
+            lock.release()
+        return True
 
     def next_fire_time(self, job: Job) -> datetime | None:
         """The next instant at which the job is due by its schedule, holidays left out."""
@@ -215,7 +235,7 @@ class Scheduler:
     def pulse(self) -> None:
         """Re-read the clock: heartbeat, sessions, what became due meanwhile, requests."""
         wall = self.context.wall.now()
-        self.context.database.write_unit(lambda c: job_ticks.store_alive(c, self.owner, wall=wall))
+        self._neighbours = self.context.database.write_unit(lambda c: job_ticks.store_alive(c, self.owner, wall=wall))
         self._refresh_sessions()
         for name in self.registry:
             self._submit(name)
@@ -235,6 +255,9 @@ class Scheduler:
         """Record what is due of a job and carry out what waits for it."""
         job = self.registry[name]
         lock = self._busy[name]
+        if self._neighbours:
+            # All wake at the same instant: a moment's difference lets most of them find the due time recorded already.
+            time.sleep(random.uniform(0, min(_STAGGER_S * self._neighbours, _LONGEST_STAGGER_S)))  # noqa: S311
         # Due times that come while this process carries out the job are recorded here and run by the thread that does.
         self._quietly(lambda: record_due(self.context, job, self._sessions, now=self._due_until()))
         if not lock.acquire(blocking=False):
@@ -258,26 +281,28 @@ class Scheduler:
             if not count:
                 break
 
-    def _add_duty(self, scheduler: BackgroundScheduler, name: str, duty: Callable[[], None], every_s: int) -> None:
-        """A duty of the scheduler's own, in a pool that jobs cannot fill; the first time at once."""
-        scheduler.add_job(
-            lambda: self._quietly(duty),
-            IntervalTrigger(seconds=every_s),
-            id=name,
-            executor=DUTIES,
-            max_instances=1,
-            next_run_time=self.context.wall.now(),
-        )
+    def _start_duty(self, name: str, duty: Callable[[], None], every_s: float) -> None:
+        """A duty of the scheduler's own in a thread that jobs cannot keep busy; the first time at once.
+
+        Not an alarm of APScheduler's: those ring by the wall clock, and one that is set back would silence them.
+        """
+
+        def go_on() -> None:
+            while not self._ended.is_set():
+                self._quietly(duty)
+                self._ended.wait(every_s)
+
+        threading.Thread(target=go_on, name=f"scheduler {name}", daemon=True).start()
 
     def _make_known(self) -> None:
         now, wall = self.context.clock.now(), self.context.wall.now()
 
-        def unit(connection: Any) -> None:
+        def unit(connection: Any) -> int:
             for job in self.registry.values():
                 job_ticks.store_known(connection, job.name, job.schedule.words, now=now)
-            job_ticks.store_alive(connection, self.owner, wall=wall)
+            return job_ticks.store_alive(connection, self.owner, wall=wall)
 
-        self.context.database.write_unit(unit)
+        self._neighbours = self.context.database.write_unit(unit)
 
     def _refresh_sessions(self) -> None:
         """Read the sessions in use; write them further ahead where they end too soon."""
@@ -296,3 +321,5 @@ class Scheduler:
             duty()
         except (DBAPIError, ClosingbellError) as error:
             _log.warning(DUTY_FAILED, error=f"{type(error).__name__}: {str(error).splitlines()[0]}")
+        except Exception as error:
+            _log.error(DUTY_FAILED, error=f"{type(error).__name__}: {error}", exc_info=True)

@@ -1,44 +1,63 @@
-"""Tables, keys and constraints; no queries, no behaviour."""
+"""Tables, keys and constraints; no queries, no behaviour.
 
-from closingbell.models.base import Base
-from closingbell.models.company import Company
-from closingbell.models.corporate_action import CorporateActionRevision, CorporateActionRow
-from closingbell.models.job_log import JobLog, JobLogItem
-from closingbell.models.job_tick import ApiToken, Incident, JobRequest, JobState, JobTick, SchedulerProcess
-from closingbell.models.market_session import DatabaseMark, MarketCalendar, MarketSession
-from closingbell.models.notification import Notification
-from closingbell.models.portfolio import Account, Order, User
-from closingbell.models.price_history import (
-    PriceCoverage,
-    PriceGap,
-    PriceHistory,
-    PriceRevision,
-    QuarantinedBar,
-)
+A table's module is loaded when one of its tables is first named here, so that a quick look stays quick; naming ``Base``
+loads them all, because whoever wants its metadata wants every table.
+"""
 
-__all__ = [
-    "Account",
-    "ApiToken",
-    "Base",
-    "Company",
-    "CorporateActionRevision",
-    "CorporateActionRow",
-    "DatabaseMark",
-    "Incident",
-    "JobLog",
-    "JobLogItem",
-    "JobRequest",
-    "JobState",
-    "JobTick",
-    "MarketCalendar",
-    "MarketSession",
-    "Notification",
-    "Order",
-    "PriceCoverage",
-    "PriceGap",
-    "PriceHistory",
-    "PriceRevision",
-    "QuarantinedBar",
-    "SchedulerProcess",
-    "User",
-]
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from closingbell.models.base import Base as Base
+    from closingbell.models.company import Company as Company
+    from closingbell.models.corporate_action import CorporateActionRevision as CorporateActionRevision
+    from closingbell.models.corporate_action import CorporateActionRow as CorporateActionRow
+    from closingbell.models.job_log import JobLog as JobLog
+    from closingbell.models.job_log import JobLogItem as JobLogItem
+    from closingbell.models.job_tick import ApiToken as ApiToken
+    from closingbell.models.job_tick import Incident as Incident
+    from closingbell.models.job_tick import JobRequest as JobRequest
+    from closingbell.models.job_tick import JobState as JobState
+    from closingbell.models.job_tick import JobTick as JobTick
+    from closingbell.models.job_tick import SchedulerProcess as SchedulerProcess
+    from closingbell.models.market_session import DatabaseMark as DatabaseMark
+    from closingbell.models.market_session import MarketCalendar as MarketCalendar
+    from closingbell.models.market_session import MarketSession as MarketSession
+    from closingbell.models.minute_bar import MinuteBar as MinuteBar
+    from closingbell.models.minute_bar import WatchedCompany as WatchedCompany
+    from closingbell.models.notification import Notification as Notification
+    from closingbell.models.portfolio import Account as Account
+    from closingbell.models.portfolio import Order as Order
+    from closingbell.models.portfolio import User as User
+    from closingbell.models.price_history import PriceCoverage as PriceCoverage
+    from closingbell.models.price_history import PriceGap as PriceGap
+    from closingbell.models.price_history import PriceHistory as PriceHistory
+    from closingbell.models.price_history import PriceRevision as PriceRevision
+    from closingbell.models.price_history import QuarantinedBar as QuarantinedBar
+
+_HOMES = {
+    "company": ("Company",),
+    "corporate_action": ("CorporateActionRevision", "CorporateActionRow"),
+    "job_log": ("JobLog", "JobLogItem"),
+    "job_tick": ("ApiToken", "Incident", "JobRequest", "JobState", "JobTick", "SchedulerProcess"),
+    "market_session": ("DatabaseMark", "MarketCalendar", "MarketSession"),
+    "minute_bar": ("MinuteBar", "WatchedCompany"),
+    "notification": ("Notification",),
+    "portfolio": ("Account", "Order", "User"),
+    "price_history": ("PriceCoverage", "PriceGap", "PriceHistory", "PriceRevision", "QuarantinedBar"),
+}
+_HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
+
+__all__ = sorted(["Base", *_HOME_OF])  # noqa: PLE0605
+
+
+def __getattr__(name: str) -> Any:
+    if name == "Base":
+        for module in _HOMES:
+            import_module(f"{__name__}.{module}")
+        return import_module(f"{__name__}.base").Base
+    if name not in _HOME_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOME_OF[name]}"), name)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from closingbell.domain.bars import Bar
 from closingbell.domain.corporate_actions import CorporateAction
@@ -32,13 +33,69 @@ class DailyHistory:
     first_trade_date: date | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """The newest session of a symbol as one quote tells it: prices in millionths of the major currency unit.
+
+    ``traded_at`` is when the market's price is of: at or after the close, the quote is the session's bar.
+    ``previous_close`` is the close of the session before, restated for a split of today.
+    """
+
+    symbol: str
+    provider: str
+    currency: str
+    quote_unit: str
+    traded_at: datetime
+    open: int | None
+    high: int | None
+    low: int | None
+    price: int
+    volume: int | None
+    previous_close: int | None
+
+
+class MinuteBar(NamedTuple):
+    """One minute as traded: ``at`` is its beginning (aware UTC), prices in millionths, volume in shares."""
+
+    at: datetime
+    open: int
+    high: int
+    low: int
+    close: int
+    volume: int
+
+
+@dataclass(frozen=True, slots=True)
+class MinuteHistory:
+    """A provider's minute bars of one symbol, ascending."""
+
+    symbol: str
+    provider: str
+    fetched_at: datetime
+    currency: str
+    quote_unit: str
+    bars: list[MinuteBar]
+
+
+DAILY, QUOTES, MINUTES = "daily", "quotes", "minutes"
+
+
 class PriceProvider(Protocol):
-    """A source of daily bars; raises ProviderError, whose kind says whether another try is worth it."""
+    """A source of prices; raises ProviderError, whose kind says whether another try is worth it."""
 
     name: str
+    capabilities: frozenset[str]
 
     def fetch_daily(self, symbol: str, *, first: date, now: datetime) -> DailyHistory:
         """The daily bars of ``symbol`` from ``first`` up to ``now``, with the corporate actions of that range."""
+        ...
+
+    def fetch_quotes(self, symbols: Sequence[str], *, now: datetime) -> dict[str, Quote]:
+        """The newest quotes of up to 100 symbols in one request; symbols that the provider does not know are absent."""
+        ...
+
+    def fetch_minutes(self, symbol: str, *, since: datetime, now: datetime) -> MinuteHistory:
+        """The minute bars of ``symbol`` from ``since`` up to ``now``."""
         ...
 
     @property

@@ -21,7 +21,9 @@ from closingbell.domain.bars import FLOAT32_NOISE, Bar, snap_price
 from closingbell.domain.corporate_actions import ActionKind, CorporateAction, declared_amount
 from closingbell.domain.money import BIGINT_MAX, PRICE_SCALE, QUANTITY_SCALE, major_unit, to_scaled
 from closingbell.errors import BadAnswerError
-from closingbell.providers.base import DailyHistory
+from closingbell.providers.base import DAILY, MINUTES, QUOTES, DailyHistory, MinuteHistory, Quote
+from closingbell.providers.yahoo_minutes import fetch_minutes
+from closingbell.providers.yahoo_quotes import fetch_quotes
 from closingbell.providers.yahoo_session import YahooSession
 
 CHART = "/v8/finance/chart"
@@ -36,6 +38,7 @@ class YahooProvider:
     """Daily history from Yahoo's chart endpoint."""
 
     name = "yahoo"
+    capabilities = frozenset({DAILY, QUOTES, MINUTES})
 
     def __init__(self, session: YahooSession) -> None:
         self._session = session
@@ -64,6 +67,14 @@ class YahooProvider:
             },
         )
         return read_chart(answer, symbol=symbol, first=first, fetched_at=now)
+
+    def fetch_quotes(self, symbols: Sequence[str], *, now: datetime) -> dict[str, Quote]:
+        """Quotes of up to 100 symbols in one request."""
+        return fetch_quotes(self._session, symbols, now=now)
+
+    def fetch_minutes(self, symbol: str, *, since: datetime, now: datetime) -> MinuteHistory:
+        """Minute bars of ``symbol`` from ``since`` to ``now``."""
+        return fetch_minutes(self._session, symbol, since=since, now=now)
 
 
 @dataclass(frozen=True, slots=True)

@@ -72,14 +72,14 @@ class YahooSession:
         self._library: Any = None
         self.request_count = 0
 
-    def get(self, path: str, symbol: str, params: Mapping[str, Any]) -> Any:
-        """The decoded JSON of ``path``/``symbol``; raise a ProviderError for everything else.
+    def get(self, path: str, symbol: str | None, params: Mapping[str, Any]) -> Any:
+        """The decoded JSON of ``path`` (and ``symbol`` below it); raise a ProviderError for everything else.
 
         Waits for the budget first; the deadline starts after that.
         """
         library = self._library or self._build()
         self._budget.acquire()
-        url = f"{DATA_HOST}{path}/{quote(symbol, safe='')}"
+        url = DATA_HOST + path + (f"/{quote(symbol, safe='')}" if symbol is not None else "")
         try:
             body = self._pool.call(lambda: self._ask(library, url, params), timeout_s=self._timeout_s + 1)
         except RateLimitedError as error:

@@ -16,8 +16,6 @@ from closingbell.stores import job_ticks
 from closingbell.stores.database import Database
 from closingbell.stores.sessions import load_sessions_in_use
 
-# A scheduler's heartbeat comes with each pulse of 30 seconds.
-ALIVE_FOR = timedelta(seconds=90)
 # A due time that nobody recorded so long after it is overdue.
 OVERDUE_AFTER = timedelta(minutes=5)
 _LOOK_AHEAD = (timedelta(days=1), timedelta(days=5), timedelta(days=30))
@@ -150,7 +148,7 @@ def list_schedulers(database: Database, *, wall: datetime) -> list[SchedulerView
     )
     with database.read() as connection:
         return [
-            SchedulerView(*found, is_alive=found.stopped_at is None and wall - found.heartbeat_at < ALIVE_FOR)
+            SchedulerView(*found, is_alive=found.stopped_at is None and wall - found.heartbeat_at < job_ticks.ALIVE_FOR)
             for found in connection.execute(query)
         ]
 

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any, cast
 
 from sqlalchemy import BigInteger, Boolean, Connection, Date, String, Table
-from sqlalchemy.exc import DatabaseError, DBAPIError
+from sqlalchemy.exc import DatabaseError, DBAPIError, IntegrityError
 
-from closingbell.models import Base
+from closingbell.models.base import Base
 from closingbell.models.types import ScaledDecimal, UtcDateTime
 from closingbell.stores.upsert import table_of
 from closingbell.utils.clock import require_aware
@@ -22,6 +22,7 @@ from closingbell.utils.clock import require_aware
 # Below this many rows the driver's executemany is as fast as anything.
 BULK_FROM = 1_000
 _DUPLICATE_KEY = 1062
+_UNIQUE_VIOLATION = "23505"
 _ESCAPES = str.maketrans({"\\": r"\\", "\t": r"\t", "\n": r"\n", "\0": r"\0"})
 
 Row = tuple[Any, ...]
@@ -79,22 +80,39 @@ def _with_iso_dates(rows: Sequence[Row]) -> list[Row]:
 
 
 def _copy(connection: Connection, table: Table, columns: Sequence[str], rows: Sequence[Row]) -> None:
-    """Binary COPY into a temporary table, then the rows whose key is free; COPY itself knows no conflict."""
+    """Binary COPY; where a key is taken, once more by way of a temporary table: COPY itself knows no conflict.
+
+    Rows are compared with what is stored before they come here, so only another process can have taken a key.
+    """
+    try:
+        with connection.begin_nested():
+            _copy_into(connection, table.name, table, columns, rows)
+    except IntegrityError as error:
+        if getattr(error.orig, "sqlstate", None) != _UNIQUE_VIOLATION:
+            raise
+        _copy_what_is_free(connection, table, columns, rows)
+
+
+def _copy_what_is_free(connection: Connection, table: Table, columns: Sequence[str], rows: Sequence[Row]) -> None:
     names, staging = _names(connection, columns), f"staging_{table.name}"
     connection.exec_driver_sql(f"CREATE TEMPORARY TABLE IF NOT EXISTS {staging} (LIKE {table.name}) ON COMMIT DROP")
-    driver = cast(Any, connection.connection.driver_connection)
-    with (
-        _errors_of_the_driver(connection),
-        driver.cursor() as cursor,
-        cursor.copy(f"COPY {staging} ({names}) FROM STDIN (FORMAT BINARY)") as copy,
-    ):
-        copy.set_types([_postgresql_type(table, name) for name in columns])
-        for row in rows:
-            copy.write_row(row)
+    _copy_into(connection, staging, table, columns, rows)
     connection.exec_driver_sql(
         f"INSERT INTO {table.name} ({names}) SELECT {names} FROM {staging} ON CONFLICT DO NOTHING"
     )
     connection.exec_driver_sql(f"TRUNCATE {staging}")
+
+
+def _copy_into(connection: Connection, target: str, table: Table, columns: Sequence[str], rows: Sequence[Row]) -> None:
+    driver = cast(Any, connection.connection.driver_connection)
+    with (
+        _errors_of_the_driver(connection),
+        driver.cursor() as cursor,
+        cursor.copy(f"COPY {target} ({_names(connection, columns)}) FROM STDIN (FORMAT BINARY)") as copy,
+    ):
+        copy.set_types([_postgresql_type(table, name) for name in columns])
+        for row in rows:
+            copy.write_row(row)
 
 
 @contextmanager

@@ -121,9 +121,9 @@ def load_active(connection: Connection) -> list[ActiveRun]:
     return [ActiveRun(*found) for found in connection.execute(query.where(row.status == RunStatus.RUNNING))]
 
 
-def is_active(connection: Connection, job_name: str) -> bool:
-    """Whether a run of this job is marked RUNNING."""
-    return connection.scalar(select(JobLog.id).where(JobLog.active_key == job_name)) is not None
+def is_active(connection: Connection, job_name: str, *, wall: datetime) -> bool:
+    """Whether a run of this job goes on: marked RUNNING, by an owner that is not known to be dead."""
+    return any(run.job_name == job_name and why_orphaned(run, wall) is None for run in load_active(connection))
 
 
 def close_orphans(connection: Connection, *, now: datetime, wall: datetime) -> list[ActiveRun]:
@@ -137,10 +137,21 @@ def close_orphans(connection: Connection, *, now: datetime, wall: datetime) -> l
         reason = why_orphaned(run, wall)
         if reason is None:
             continue
-        values = {"error_message": reason, "ended_by": "orphaned"}
-        if _close(connection, run.id, run.owner, RunStatus.FAILED, now, **values):
+        if _close_orphan(connection, run, reason, now=now):
             closed.append(run)
     return closed
+
+
+def _close_orphan(connection: Connection, run: ActiveRun, reason: str, *, now: datetime) -> bool:
+    """Close a dead run; False when its owner gave a sign of life in the meantime, or somebody else closed it."""
+    row = JobLog
+    changed = connection.execute(
+        update(row)
+        .where(row.id == run.id, row.owner == run.owner, row.status == RunStatus.RUNNING)
+        .where(row.lease_until == run.lease_until)
+        .values(status=RunStatus.FAILED, completed_at=now, active_key=None, error_message=reason, ended_by="orphaned")
+    )
+    return changed.rowcount == 1
 
 
 def why_orphaned(run: ActiveRun, wall: datetime) -> str | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, func, insert, select, update
@@ -14,6 +14,8 @@ from closingbell.models import JobLog, JobRequest, JobState, JobTick, SchedulerP
 from closingbell.stores.upsert import upsert
 
 MOST_ATTEMPTS = 3
+# A scheduler's heartbeat comes with each pulse of 30 seconds.
+ALIVE_FOR = timedelta(seconds=90)
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,10 +193,16 @@ def store_resumed(connection: Connection, job_name: str) -> bool:
     return changed.rowcount == 1
 
 
-def store_alive(connection: Connection, owner: str, *, wall: datetime) -> None:
-    """A scheduler's heartbeat, in real time."""
+def store_alive(connection: Connection, owner: str, *, wall: datetime) -> int:
+    """A scheduler's heartbeat, in real time; return how many others are alive."""
     row = {"owner": owner, "started_at": wall, "heartbeat_at": wall, "stopped_at": None}
     upsert(connection, SchedulerProcess, [row], update=("heartbeat_at", "stopped_at"))
+    others = select(func.count()).where(
+        SchedulerProcess.owner != owner,
+        SchedulerProcess.stopped_at.is_(None),
+        SchedulerProcess.heartbeat_at > wall - ALIVE_FOR,
+    )
+    return connection.scalar(others) or 0
 
 
 def store_stopped(connection: Connection, owner: str, *, wall: datetime) -> None:

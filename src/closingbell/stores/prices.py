@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import BigInteger, Connection, Date, bindparam, column, func, insert, or_, select, update
 from sqlalchemy import table as raw_table
 
-from closingbell.domain.bars import Bar, MergedBars, StoredBar
+from closingbell.domain.bars import INTRADAY, Bar, MergedBars, StoredBar
 from closingbell.domain.money import PRICE_SCALE, from_scaled
 from closingbell.models import PriceCoverage, PriceGap, PriceHistory, PriceRevision
 from closingbell.models.types import UtcDateTime
@@ -28,6 +28,7 @@ _RAW = raw_table(
     column("is_settled", table_of(PriceHistory).c.is_settled.type),
     column("provider"),
     column("fetched_at", UtcDateTime),
+    column("flag"),
 )
 
 
@@ -47,9 +48,13 @@ def load_coverage(connection: Connection, company_ids: Sequence[int]) -> dict[in
 def load_loose(
     connection: Connection, company_ids: Sequence[int], covered: Mapping[int, tuple[date, date]]
 ) -> dict[int, list[tuple[date, bool]]]:
-    """Stored bars outside each company's complete range: (date, is settled), ascending."""
+    """Stored bars outside each company's complete range: (date, is settled), ascending.
+
+    A bar made while its session ran is none of them: the session's close is still to be had.
+    """
     loose: dict[int, list[tuple[date, bool]]] = {}
     bar, range_ = PriceHistory, PriceCoverage
+    is_close = or_(bar.flag.is_(None), bar.flag != INTRADAY)
     columns = (bar.company_id, bar.date, bar.is_settled)
     for group in in_groups([i for i in company_ids if i in covered]):
         outside = or_(bar.date > range_.settled_until, bar.date < range_.covered_from)
@@ -58,12 +63,12 @@ def load_loose(
             connection.execute(
                 select(*columns)
                 .join(range_, range_.company_id == bar.company_id)
-                .where(bar.company_id.in_(group), outside)
+                .where(bar.company_id.in_(group), outside, is_close)
                 .order_by(bar.company_id, bar.date)
             ),
         )
     for group in in_groups([i for i in company_ids if i not in covered]):
-        rows = select(*columns).where(bar.company_id.in_(group)).order_by(bar.company_id, bar.date)
+        rows = select(*columns).where(bar.company_id.in_(group), is_close).order_by(bar.company_id, bar.date)
         _collect(loose, connection.execute(rows))
     return loose
 
@@ -96,9 +101,9 @@ def load_bars(connection: Connection, firsts: Mapping[int, date]) -> dict[int, d
     for first, company_ids in by_first.items():
         for group in in_groups(company_ids):
             rows = connection.execute(select(_RAW).where(_RAW.c.company_id.in_(group), _RAW.c.date >= first))
-            for company_id, day, o, h, low, c, volume, is_settled, provider, fetched_at in rows:
+            for company_id, day, o, h, low, c, volume, is_settled, provider, fetched_at, flag in rows:
                 bar = Bar(day, o, h, low, c, volume)
-                stored.setdefault(company_id, {})[day] = StoredBar(bar, bool(is_settled), provider, fetched_at)
+                stored.setdefault(company_id, {})[day] = StoredBar(bar, bool(is_settled), provider, fetched_at, flag)
     return stored
 
 
@@ -155,7 +160,9 @@ def store_changes(
 ) -> int:
     """Rewrite changed bars, each with a revision that keeps the old one; return how many were ours to rewrite.
 
-    The update names the old values: when another process rewrote the bar first, nothing happens here.
+    The update names the old values: when another process rewrote the bar first, nothing happens here. What was made
+    while the session ran was expected to move: its end leaves no revision, which tells of a source that changed its
+    mind about a close.
     """
     table = table_of(PriceHistory)
     count = 0
@@ -166,12 +173,20 @@ def store_changes(
             update(table)
             .where(table.c.company_id == company_id, table.c.date == answer.date)
             .where(*(table.c[name] == _stored(held, name) for name in _FIELDS))
-            .values(**values, volume=answer.volume, is_settled=settles, provider=provider, fetched_at=at)
+            .values(
+                **values, volume=answer.volume, is_settled=settles, provider=provider, fetched_at=at, **_unflag(held)
+            )
         )
         if changed.rowcount == 1:
-            connection.execute(insert(PriceRevision).values(_revision(company_id, held, answer, provider, at)))
+            if held.flag != INTRADAY:
+                connection.execute(insert(PriceRevision).values(_revision(company_id, held, answer, provider, at)))
             count += 1
     return count
+
+
+def _unflag(held: StoredBar) -> dict[str, None]:
+    """A close takes the flag off a bar made while its session ran; other flags stay."""
+    return {"flag": None} if held.flag == INTRADAY else {}
 
 
 def _stored(held: StoredBar, name: str) -> Any:
@@ -186,6 +201,21 @@ def _revision(company_id: int, held: StoredBar, answer: Bar, provider: str, at: 
         row[f"{age}_volume"] = bar.volume
     row |= {"old_provider": held.provider, "old_fetched_at": held.fetched_at}
     return row | {"new_provider": provider, "new_fetched_at": at}
+
+
+def store_intraday(
+    connection: Connection, company_id: int, held: StoredBar, bar: Bar, *, provider: str, at: datetime
+) -> bool:
+    """Rewrite today's provisional bar as its session goes on; False when another process rewrote it first."""
+    table = table_of(PriceHistory)
+    values = {name: from_scaled(getattr(bar, name), PRICE_SCALE) for name in _FIELDS[:4]}
+    changed = connection.execute(
+        update(table)
+        .where(table.c.company_id == company_id, table.c.date == bar.date, table.c.is_settled.is_(False))
+        .where(*(table.c[name] == _stored(held, name) for name in _FIELDS), table.c.fetched_at == held.fetched_at)
+        .values(**values, volume=bar.volume, provider=provider, fetched_at=at, flag=INTRADAY)
+    )
+    return changed.rowcount == 1
 
 
 def store_settled(connection: Connection, confirmed: Mapping[date, Sequence[int]]) -> None:

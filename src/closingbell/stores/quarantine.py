@@ -3,16 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Any
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, insert, or_, select, update
 
-from closingbell.domain.bars import Bar, Finding
+from closingbell.domain.bars import Bar, Finding, MergedBars, same_bar
 from closingbell.domain.money import PRICE_SCALE, from_scaled, to_scaled
-from closingbell.models import QuarantinedBar
+from closingbell.models import Company, PriceHistory, QuarantinedBar
+from closingbell.stores import prices
+from closingbell.stores.bulk import raw_instant
 from closingbell.stores.upsert import in_groups
 
 _PRICES = ("open", "high", "low", "close")
+
+# A bar that a person accepted carries this flag; notes of what people decided begin with one of these words.
+ACCEPTED = "accepted"
+REJECTED = "rejected"
+
+
+@dataclass(frozen=True, slots=True)
+class Doubtful:
+    """One bar set aside, as a decision needs it; ``is_open`` until an answer or a person decided."""
+
+    company_id: int
+    symbol: str
+    mic: str
+    bar: Bar
+    provider: str
+    last_seen_at: datetime
+    is_open: bool
+    note: str | None
 
 
 def load_open(connection: Connection, company_ids: Sequence[int]) -> dict[int, dict[tuple[date, str], Bar]]:
@@ -38,9 +60,17 @@ def store_findings(
     provider: str,
     at: datetime,
 ) -> None:
-    """Keep bars that broke a rule; one that is kept already for the same rule is seen again with its newest values."""
+    """Keep bars that broke a rule; one that is kept already for the same rule is seen again with its newest values.
+
+    What a person decided stays decided: the same values again open nothing.
+    """
     table = QuarantinedBar
+    decided = _load_decided(connection, company_id, [finding.bar.date for finding in findings])
     for bar, rule in findings:
+        known = next((row_id for row_id, kept in decided.items() if _repeats(kept, bar)), None)
+        if known is not None:
+            connection.execute(update(table).where(table.id == known).values(last_seen_at=at))
+            continue
         values = {name: from_scaled(getattr(bar, name), PRICE_SCALE) for name in _PRICES}
         values_and_time = {**values, "volume": bar.volume, "last_seen_at": at}
         seen_again = connection.execute(
@@ -64,11 +94,99 @@ def store_findings(
             )
 
 
-def release(connection: Connection, company_id: int, days: Sequence[date], *, at: datetime) -> None:
+def _load_decided(connection: Connection, company_id: int, days: Sequence[date]) -> dict[int, Bar]:
+    """What people accepted or rejected on these days, by id; whichever rule it broke, they looked at the bar."""
+    row = QuarantinedBar
+    by_a_person = or_(*(row.note.startswith(f"{word} by ") for word in (ACCEPTED, REJECTED)))
+    decided: dict[int, Bar] = {}
+    for group in in_groups(sorted(set(days))):
+        query = select(row.id, row.date, row.open, row.high, row.low, row.close, row.volume).where(
+            row.company_id == company_id, row.date.in_(group), row.released_at.is_not(None), by_a_person
+        )
+        for row_id, day, *values in connection.execute(query):
+            decided[row_id] = _bar_of(day, *values)
+    return decided
+
+
+def _bar_of(day: date, *values: Any) -> Bar:
+    *decimals, volume = values
+    o, h, low, c = (to_scaled(price, PRICE_SCALE) for price in decimals)
+    return Bar(day, o, h, low, c, volume)
+
+
+def _repeats(kept: Bar, bar: Bar) -> bool:
+    return kept.date == bar.date and same_bar(kept, bar)
+
+
+def load_doubtful(connection: Connection, row_id: int) -> Doubtful | None:
+    """One bar set aside, by its number."""
+    row = QuarantinedBar
+    query = (
+        select(
+            row.company_id, Company.symbol, Company.mic, row.date, row.open, row.high, row.low, row.close, row.volume,
+            row.provider, row.last_seen_at, row.released_at, row.note,
+        )
+        .join(Company, Company.id == row.company_id)
+        .where(row.id == row_id)
+    )  # fmt: skip
+    found = connection.execute(query).one_or_none()
+    if found is None:
+        return None
+    company_id, symbol, mic, *values, provider, last_seen_at, released_at, note = found
+    return Doubtful(company_id, symbol, mic, _bar_of(*values), provider, last_seen_at, released_at is None, note)
+
+
+def store_decision(connection: Connection, row_id: int, *, note: str, at: datetime) -> bool:
+    """Release one bar with what was decided; False when it is released already (another person may have been first)."""
+    table = QuarantinedBar
+    changed = connection.execute(
+        update(table).where(table.id == row_id, table.released_at.is_(None)).values(released_at=at, note=note)
+    )
+    return changed.rowcount == 1
+
+
+def store_accepted(connection: Connection, doubtful: Doubtful) -> bool:
+    """Store a bar that a person accepted, settled and flagged; False when another process changed the stored one.
+
+    A stored bar with other values leaves a revision.
+    """
+    company_id, bar, provider = doubtful.company_id, doubtful.bar, doubtful.provider
+    seen_at = raw_instant(connection, doubtful.last_seen_at)
+    prices.store_new(
+        connection,
+        prices.new_rows(
+            company_id, [bar], settled_to=bar.date, provider=provider, fetched_at=seen_at, flags={bar.date: ACCEPTED}
+        ),
+    )
+    # The bar that is there now: this one, or one that was stored before.
+    held = prices.load_bars(connection, {company_id: bar.date})[company_id][bar.date]
+    if held.bar != bar:
+        changes = MergedBars([], [(held, bar)], [], 0)
+        at = doubtful.last_seen_at
+        if not prices.store_changes(connection, company_id, changes, settled_to=bar.date, provider=provider, at=at):
+            return False
+    table = PriceHistory
+    connection.execute(
+        update(table)
+        .where(table.company_id == company_id, table.date == bar.date)
+        .values(is_settled=True, flag=ACCEPTED)
+    )
+    prices.remove_filled_gaps(connection, [(company_id, bar.date)])
+    return True
+
+
+def release(
+    connection: Connection,
+    company_id: int,
+    days: Sequence[date],
+    *,
+    at: datetime,
+    note: str = "a later answer was stored",
+) -> None:
     """Release what was set aside on days that have a good bar now."""
     table = QuarantinedBar
     connection.execute(
         update(table)
         .where(table.company_id == company_id, table.date.in_(days), table.released_at.is_(None))
-        .values(released_at=at, note="a later answer was stored")
+        .values(released_at=at, note=note)
     )

@@ -3,17 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, delete, select, update
 
 from closingbell.domain.planning import SessionTimes
-from closingbell.models import MarketCalendar, MarketSession
+from closingbell.models import Company, MarketCalendar, MarketSession, PriceCoverage
 from closingbell.stores import companies
 from closingbell.stores.upsert import upsert
 
 # Its sessions are kept whether or not a company of it is held.
 HOME = "XNYS"
+
+
+@dataclass(frozen=True, slots=True)
+class Closure:
+    """A session of the calendar that a person closed."""
+
+    mic: str
+    date: date
+    reason: str | None
 
 
 def load_range(connection: Connection, mic: str) -> tuple[date, date] | None:
@@ -69,3 +79,48 @@ def store_sessions(
         first, last = min(first, known[0]), max(last, known[1])
     row = {"mic": mic, "first_date": first, "last_date": last, "filled_at": now, "version": version}
     upsert(connection, MarketCalendar, [row], update=("first_date", "last_date", "filled_at", "version"))
+
+
+def load_closures(connection: Connection, mic: str | None = None) -> list[Closure]:
+    """The sessions that people closed, of one MIC or of all, by MIC and date."""
+    row = MarketSession
+    query = select(row.mic, row.date, row.reason).where(row.is_open.is_(False)).order_by(row.mic, row.date)
+    if mic is not None:
+        query = query.where(row.mic == mic)
+    return [Closure(*found) for found in connection.execute(query)]
+
+
+def is_open(connection: Connection, mic: str, day: date) -> bool | None:
+    """Whether the session of ``day`` is open; None when the calendar has none on it."""
+    found: bool | None = connection.scalar(
+        select(MarketSession.is_open).where(MarketSession.mic == mic, MarketSession.date == day)
+    )
+    return found
+
+
+def store_closed(connection: Connection, mic: str, day: date, *, reason: str) -> bool:
+    """Close a session; False when no open session is there (another person may have been first)."""
+    row = MarketSession
+    changed = connection.execute(
+        update(row).where(row.mic == mic, row.date == day, row.is_open.is_(True)).values(is_open=False, reason=reason)
+    )
+    return changed.rowcount == 1
+
+
+def store_reopened(connection: Connection, mic: str, day: date, *, reason: str | None) -> bool:
+    """Open a closed session again, with what is special about it; False when no closed session is there.
+
+    Complete ranges that reach over ``day`` were counted without it: they are forgotten, and counted anew by the next
+    run that stores bars of their companies.
+    """
+    row, range_ = MarketSession, PriceCoverage
+    changed = connection.execute(
+        update(row).where(row.mic == mic, row.date == day, row.is_open.is_(False)).values(is_open=True, reason=reason)
+    )
+    if changed.rowcount != 1:
+        return False
+    of_mic = select(Company.id).where(Company.mic == mic)
+    connection.execute(
+        delete(range_).where(range_.company_id.in_(of_mic), range_.covered_from <= day, range_.settled_until >= day)
+    )
+    return True

@@ -8,7 +8,7 @@ from typing import Any, TypeVar, cast
 
 from sqlalchemy import Connection, Table
 
-from closingbell.models import Base
+from closingbell.models.base import Base
 
 V = TypeVar("V")
 

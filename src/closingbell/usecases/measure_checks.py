@@ -14,11 +14,13 @@ import io
 import json
 import math
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
+from enum import StrEnum
 from fractions import Fraction
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 from closingbell.domain.bars import YOUNG_SESSIONS, Neighbourhood, check_bars
@@ -37,6 +39,9 @@ BAR = Fraction(9, 10)
 
 # Repaired files are printed with fewer digits: less than this, relative, is no difference.
 _NOISE = 1e-5
+# Rules that a bar breaks by itself, whatever stands around it.
+_IMPOSSIBLE = frozenset({"not_positive", "outside_range", "negative_volume"})
+_FAR = 50
 _NO_UNIT = "XXX"
 _EVENTS = {"dividends": "Dividends", "capitalGains": "Capital Gains"}
 
@@ -56,7 +61,11 @@ class Pair:
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """Of the bad cells of a category and column, how many are set aside; of the good ones, how many as well."""
+    """One column of a category: bad cells, and those of them set aside; good cells, and those of them set aside.
+
+    ``left_count`` are the good cells of bars that are wrong in the repaired file as well, though nobody repaired them
+    (a close outside low and high, a close 50 times the usual one): set aside with reason, hence no false alarms.
+    """
 
     category: str
     column: str
@@ -64,21 +73,23 @@ class Share:
     caught_count: int
     good_count: int
     alarm_count: int
+    left_count: int
 
     @property
     def is_enough(self) -> bool:
         """Whether the bar is met: every control untouched, nine in ten bad cells set aside."""
         if self.category == CONTROL:
-            return not self.alarm_count
+            return not self.alarm_count and not self.left_count
         return self.caught_count >= BAR * self.bad_count
 
 
 @dataclass(frozen=True, slots=True)
 class Alarm:
-    """Good cells of one file that a rule set aside, with the first and last date."""
+    """Good cells of one file that a rule set aside, with the first and last date; ``is_left`` as in Share."""
 
     file: str
     rule: str
+    is_left: bool
     cell_count: int
     first: date
     last: date
@@ -102,40 +113,90 @@ class Measured:
     misses: list[Miss]
 
     @property
+    def alarm_count(self) -> int:
+        """Good cells set aside."""
+        return sum(share.alarm_count for share in self.shares)
+
+    @property
+    def good_count(self) -> int:
+        """Good cells in all."""
+        return sum(share.good_count for share in self.shares)
+
+    @property
     def is_enough(self) -> bool:
         """Whether the bar is met everywhere."""
         return all(share.is_enough for share in self.shares)
 
 
+class _Verdict(StrEnum):
+    CAUGHT = "bad and set aside"
+    MISSED = "bad and not set aside"
+    QUIET = "good and not set aside"
+    ALARM = "good and set aside"
+    LEFT = "set aside, and wrong in the repaired file too"
+
+
 def measure_checks(folder: Path) -> Measured:
     """Run the checks over every pair of a folder; raise UsageError where the folder cannot be read."""
-    counts: Counter[tuple[str, str, bool, bool]] = Counter()
+    counts: Counter[tuple[str, str, _Verdict]] = Counter()
     alarms: list[Alarm] = []
     misses: list[Miss] = []
     for pair in _load_pairs(folder):
-        bad, aside = bad_cells(pair), set_aside(pair)
-        for day, row in pair.bad.items():
-            for column in COLUMNS:
-                if _number(row, column) is not None:
-                    counts[pair.category, column, (day, column) in bad, (day, column) in aside] += 1
-        alarms += _alarms(pair, bad, aside)
-        misses += [Miss(pair.file, day, column) for day, column in sorted(bad - aside.keys())]
+        try:
+            aside = set_aside(pair)
+            verdicts = _verdicts(pair, aside)
+        except ValueError as error:
+            raise UsageError(f"{pair.file}: {error}") from None
+        counts.update((pair.category, column, verdict) for (_, column), verdict in verdicts.items())
+        alarms += _alarms(pair, verdicts, aside)
+        misses += [Miss(pair.file, *cell) for cell in sorted(verdicts) if verdicts[cell] is _Verdict.MISSED]
     return Measured(_shares(counts), alarms, misses)
 
 
-def _shares(counts: Counter[tuple[str, str, bool, bool]]) -> list[Share]:
-    return [
-        Share(
-            category,
-            column,
-            bad_count=counts[category, column, True, True] + counts[category, column, True, False],
-            caught_count=counts[category, column, True, True],
-            good_count=counts[category, column, False, True] + counts[category, column, False, False],
-            alarm_count=counts[category, column, False, True],
-        )
-        for category in sorted({key[0] for key in counts})
-        for column in COLUMNS
-    ]
+def _verdicts(pair: Pair, aside: Mapping[Cell, str]) -> dict[Cell, _Verdict]:
+    """What the checks made of every cell that has a number."""
+    bad = bad_cells(pair)
+    wrong_days = _days_left_wrong(pair, aside) - {day for day, column in bad if column in BAR_COLUMNS}
+    verdicts: dict[Cell, _Verdict] = {}
+    for day, row in pair.bad.items():
+        for column in COLUMNS:
+            cell, rule = (day, column), aside.get((day, column))
+            if _number(row, column) is None:
+                continue
+            if cell in bad:
+                verdicts[cell] = _Verdict.MISSED if rule is None else _Verdict.CAUGHT
+            elif rule is None:
+                verdicts[cell] = _Verdict.QUIET
+            else:
+                verdicts[cell] = _Verdict.LEFT if day in wrong_days and column in BAR_COLUMNS else _Verdict.ALARM
+    return verdicts
+
+
+def _days_left_wrong(pair: Pair, aside: Mapping[Cell, str]) -> set[date]:
+    """Days whose repaired bar is impossible, or as far from the repaired series' median as a wrong unit is."""
+    closes = {day: close for day, row in pair.fixed.items() if (close := _number(row, "Close"))}
+    middle = median(closes.values())
+    far = {day for day, close in closes.items() if not 1 / _FAR < close / middle < _FAR}
+    return far | {day for (day, _), rule in aside.items() if rule in _IMPOSSIBLE}
+
+
+def _shares(counts: Counter[tuple[str, str, _Verdict]]) -> list[Share]:
+    shares = []
+    for category in sorted({key[0] for key in counts}):
+        for column in COLUMNS:
+            count = {verdict: counts[category, column, verdict] for verdict in _Verdict}
+            shares.append(
+                Share(
+                    category,
+                    column,
+                    bad_count=count[_Verdict.CAUGHT] + count[_Verdict.MISSED],
+                    caught_count=count[_Verdict.CAUGHT],
+                    good_count=count[_Verdict.QUIET] + count[_Verdict.ALARM] + count[_Verdict.LEFT],
+                    alarm_count=count[_Verdict.ALARM],
+                    left_count=count[_Verdict.LEFT],
+                )
+            )
+    return shares
 
 
 def bad_cells(pair: Pair) -> set[Cell]:
@@ -174,15 +235,13 @@ def _rules(history: DailyHistory, around: Neighbourhood) -> Iterator[tuple[date,
         yield found.date, found.rule
 
 
-def _alarms(pair: Pair, bad: set[Cell], aside: Mapping[Cell, str]) -> Iterator[Alarm]:
-    """The good cells that were set aside, one line a rule; a zero is no dividend and cannot be."""
-    days: dict[str, list[date]] = {}
-    for (day, column), rule in aside.items():
-        if (day, column) not in bad and column in {"Close", "Dividends"}:
-            days.setdefault(rule, []).append(day)
-    for rule, found in sorted(days.items()):
-        cells = sum(1 for cell, its_rule in aside.items() if its_rule == rule and cell not in bad)
-        yield Alarm(pair.file, rule, cells, min(found), max(found))
+def _alarms(pair: Pair, verdicts: Mapping[Cell, _Verdict], aside: Mapping[Cell, str]) -> list[Alarm]:
+    """The good cells of a file that were set aside, one line a rule."""
+    days: dict[tuple[str, bool], list[date]] = {}
+    for cell, verdict in verdicts.items():
+        if verdict in {_Verdict.ALARM, _Verdict.LEFT}:
+            days.setdefault((aside[cell], verdict is _Verdict.LEFT), []).append(cell[0])
+    return [Alarm(pair.file, *key, len(found), min(found), max(found)) for key, found in sorted(days.items())]
 
 
 def _answer_of(pair: Pair) -> DailyHistory:
@@ -246,8 +305,8 @@ def _load_pairs(folder: Path) -> list[Pair]:
 def _load_pair(folder: Path, entry: Mapping[str, Any]) -> Pair:
     bad = _load_rows(folder / entry["file"])
     fixed = _load_rows(folder / entry["fixed_file"]) if entry.get("fixed_file") else bad
-    if not bad or bad.keys() - fixed.keys():
-        raise ValueError(f"{entry['file']} is empty or has dates that its repaired file lacks")
+    if not any(row.get("Close") for row in fixed.values()) or bad.keys() - fixed.keys():
+        raise ValueError(f"{entry['file']} has no closes, or dates that its repaired file lacks")
     return Pair(entry["file"], entry["category"], bad, fixed)
 
 
@@ -261,9 +320,3 @@ def _load_rows(path: Path) -> dict[date, Row]:
 def _day(row: Row) -> date:
     """The date in front of a row's time, which is the exchange's."""
     return date.fromisoformat((row.get("Datetime") or row["Date"])[:10])
-
-
-def total_alarms(shares: Iterable[Share]) -> tuple[int, int]:
-    """Good cells set aside, and good cells in all."""
-    rows = list(shares)
-    return sum(share.alarm_count for share in rows), sum(share.good_count for share in rows)

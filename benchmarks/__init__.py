@@ -1,0 +1,1 @@
+"""Benchmarks: the usual design and this one, side by side, as ratios of one run."""

@@ -1,0 +1,65 @@
+"""``closingbell closures``: sessions that the calendar has and the exchange had not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date
+from typing import Any
+
+import click
+from flask.cli import with_appcontext
+
+from closingbell.commands.output import Command, DateType, format_option, print_rows
+from closingbell.jobs.context import current_context
+from closingbell.stores.marks import require_tables
+from closingbell.stores.sessions import Closure
+from closingbell.usecases.closures import add_closure, list_closures, remove_closure
+
+
+def _upper(_ctx: click.Context, _param: click.Parameter, value: Any) -> Any:
+    return value.strip().upper() if isinstance(value, str) else value
+
+
+@click.group("closures")
+def closures() -> None:
+    """Close a session that the calendar does not know to be closed, or take that back."""
+
+
+@closures.command("add", cls=Command)
+@click.argument("mic", callback=_upper)
+@click.argument("day", metavar="DATE", type=DateType())
+@click.argument("reason")
+@with_appcontext
+def add(mic: str, day: date, reason: str) -> None:
+    """Close the session of MIC on DATE: from now on no bar of it is expected."""
+    known = add_closure(current_context(), mic, day, reason=reason)
+    if known is None:
+        click.echo(f"{mic} is closed on {day}")
+    else:
+        click.echo(f"{mic} was closed on {day} already: {known.reason}")
+
+
+@closures.command("remove", cls=Command)
+@click.argument("mic", callback=_upper)
+@click.argument("day", metavar="DATE", type=DateType())
+@with_appcontext
+def remove(mic: str, day: date) -> None:
+    """Open a closed session again: its bars are expected, and fetched by the next run."""
+    changed = remove_closure(current_context(), mic, day)
+    click.echo(f"{mic} is open on {day}" if changed else f"{mic} was not closed on {day}")
+
+
+@closures.command("list", cls=Command)
+@click.option("--mic", callback=_upper, help="Only this exchange.")
+@format_option
+@with_appcontext
+def list_(mic: str | None, format_: str) -> None:
+    """Show the sessions that people closed."""
+    context = current_context()
+    require_tables(context.database)
+    columns: dict[str, Callable[[Closure], str]] = {
+        "mic": lambda closure: closure.mic,
+        "date": lambda closure: str(closure.date),
+        "reason": lambda closure: closure.reason or "",
+    }
+    print_rows(list_closures(context, mic), format_, columns=columns, empty="nobody closed a session")

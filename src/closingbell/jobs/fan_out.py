@@ -1,0 +1,54 @@
+"""Many questions at once, bounded: answers in the order in which they come, and in groups worth a transaction."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import islice
+from queue import SimpleQueue
+from typing import TypeVar
+
+Q = TypeVar("Q")
+A = TypeVar("A")
+
+# So many questions wait for each thread, so that none idles while the caller stores.
+_WAITING_PER_THREAD = 3
+
+
+def fan_out(ask: Callable[[Q], A], questions: Iterable[Q], *, concurrency: int) -> Iterator[A]:
+    """The answers of ``ask``, carried out by ``concurrency`` threads; what it raises is raised here."""
+    waiting = iter(questions)
+    answered: SimpleQueue[Future[A]] = SimpleQueue()
+    with ThreadPoolExecutor(concurrency, thread_name_prefix="fetch") as pool:
+        under_way: set[Future[A]] = set()
+
+        def begin(count: int) -> None:
+            for question in islice(waiting, count):
+                future = pool.submit(ask, question)
+                under_way.add(future)
+                future.add_done_callback(answered.put)
+
+        try:
+            begin(_WAITING_PER_THREAD * concurrency)
+            while under_way:
+                ended = answered.get()
+                under_way.discard(ended)
+                begin(1)
+                yield ended.result()
+        finally:
+            for future in under_way:
+                future.cancel()
+
+
+def in_chunks(answers: Iterable[A], *, most: int, age_s: float) -> Iterator[list[A]]:
+    """Answers in groups of up to ``most``; when they come slowly, what is there after ``age_s`` seconds."""
+    chunk: list[A] = []
+    began = time.monotonic()
+    for answer in answers:
+        chunk.append(answer)
+        if len(chunk) >= most or time.monotonic() - began >= age_s:
+            yield chunk
+            chunk, began = [], time.monotonic()
+    if chunk:
+        yield chunk

@@ -1,0 +1,91 @@
+"""Sessions that the calendar does not know to be closed: a person closes them, or takes that back."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+
+from sqlalchemy import Connection
+
+from closingbell import calendars
+from closingbell.errors import UsageError
+from closingbell.jobs.context import JobContext
+from closingbell.jobs.market_time import load_session_list
+from closingbell.stores import job_log, sessions
+from closingbell.stores.marks import claim_origin
+from closingbell.stores.sessions import Closure
+from closingbell.utils.text import listed
+
+LONGEST_REASON = 200
+
+
+def add_closure(context: JobContext, mic: str, day: date, *, reason: str) -> Closure | None:
+    """Close a session; the closure that was there already, or None when this one is new."""
+    words = _checked_reason(reason)
+    _require_session(context, mic, day)
+    return context.database.write_unit(lambda connection: _close(connection, mic, day, words))
+
+
+def remove_closure(context: JobContext, mic: str, day: date) -> bool:
+    """Open a closed session again; False when it was not closed."""
+    _require_session(context, mic, day)
+    # Closing overwrote what is special about the session; only the calendar still knows it.
+    special = {times.date: words for times, words in calendars.fetch_sessions(mic, day, day)}.get(day)
+    return context.database.write_unit(lambda connection: _reopen(context, connection, mic, day, special))
+
+
+def list_closures(context: JobContext, mic: str | None = None) -> list[Closure]:
+    """What people closed, of one MIC or of all."""
+    if mic is not None:
+        _require_mic(mic)
+    with context.database.read() as connection:
+        return sessions.load_closures(connection, mic)
+
+
+def _checked_reason(reason: str) -> str:
+    words = " ".join(reason.split())
+    if not words:
+        raise UsageError("say why the exchange is closed, for those who look later")
+    if len(words) > LONGEST_REASON:
+        raise UsageError(f"the reason has {len(words)} characters; {LONGEST_REASON} are kept")
+    return words
+
+
+def _require_mic(mic: str) -> None:
+    known = sorted(set(calendars.SUFFIX_MICS.values()))
+    if mic not in known:
+        raise UsageError(f"{mic}: no exchange of that code is known here; there are {listed(known, limit=100)}")
+
+
+def _require_session(context: JobContext, mic: str, day: date) -> None:
+    """Write the sessions around ``day`` down where they are not yet; raise UsageError when it is none of them."""
+    _require_mic(mic)
+    claim_origin(context.database, context.settings.origin, clock=context.clock)
+    now = context.clock.now()
+    # Days beyond the calendar's end are found out below; asking further ahead would write it down each time.
+    ahead = min(max(day - now.date(), timedelta(days=7)), timedelta(days=calendars.DAYS_AHEAD))
+    load_session_list(context, mic, day, now=now, ahead=ahead)
+    with context.database.read() as connection:
+        known, found = sessions.load_range(connection, mic), sessions.is_open(connection, mic, day)
+    if found is not None:
+        return
+    if known is not None and day > known[1]:
+        raise UsageError(f"{day}: the sessions of {mic} are known up to {known[1]}; ask again later")
+    raise UsageError(f"{day}: {mic} has no session on this date")
+
+
+def _close(connection: Connection, mic: str, day: date, reason: str) -> Closure | None:
+    if sessions.store_closed(connection, mic, day, reason=reason):
+        return None
+    return next((known for known in sessions.load_closures(connection, mic) if known.date == day), None)
+
+
+def _reopen(context: JobContext, connection: Connection, mic: str, day: date, special: str | None) -> bool:
+    """Reopen unless a run goes on: it took the session for closed, and would count over it again at its end."""
+    if not sessions.store_reopened(connection, mic, day, reason=special):
+        return False
+    wall = context.wall.now()
+    active = [run for run in job_log.load_active(connection) if job_log.why_orphaned(run, wall) is None]
+    if active:
+        run = active[0]
+        raise UsageError(f"run {run.id} of {run.job_name} is under way; reopen the session when it has ended")
+    return True

@@ -1,0 +1,51 @@
+"""Watching companies: whose prices are followed through the session although nobody trades them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy import Connection
+
+from closingbell import calendars
+from closingbell.jobs.context import JobContext
+from closingbell.stores import companies, marks, watching
+from closingbell.stores.watching import Watched
+
+
+def watch(context: JobContext, symbols: Sequence[str], *, by: str) -> list[str]:
+    """Watch these companies, making those that are not known here; return the symbols that nobody watched before.
+
+    Raise UsageError for a symbol whose exchange is not known.
+    """
+    marks.claim_origin(context.database, context.settings.origin, clock=context.clock)
+    now = context.clock.now()
+    pairs = [(symbol, calendars.mic_of(symbol)) for symbol in symbols]
+
+    def unit(connection: Connection) -> list[str]:
+        already = {row.symbol for row in watching.load_watched(connection)}
+        companies.store_new(connection, pairs, now=now)
+        ids = [facts.id for facts in companies.load_by_symbol(connection, symbols).values()]
+        watching.store_watched(connection, sorted(ids), by=by, now=now)
+        return [symbol for symbol in symbols if symbol not in already]
+
+    return context.database.write_unit(unit)
+
+
+def unwatch(context: JobContext, symbols: Sequence[str]) -> list[str]:
+    """Stop watching these companies; return the symbols that were watched. What is stored of them stays."""
+
+    def unit(connection: Connection) -> list[str]:
+        known = companies.load_by_symbol(connection, symbols)
+        return [
+            symbol for symbol in symbols if symbol in known and watching.remove_watched(connection, known[symbol].id)
+        ]
+
+    marks.require_tables(context.database)
+    return context.database.write_unit(unit)
+
+
+def load_watched(context: JobContext) -> list[Watched]:
+    """The companies watched, by symbol."""
+    marks.require_tables(context.database)
+    with context.database.read() as connection:
+        return watching.load_watched(connection)

@@ -1,0 +1,39 @@
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from closingbell.cli_commands import COMMANDS
+from closingbell.config import load_settings
+from closingbell.domain.bars import RULES
+from closingbell.jobs.registry import jobs_of
+from closingbell.replay.faults import Fault
+
+DOCS = Path(__file__).parents[2] / "docs"
+
+
+def page(name: str) -> str:
+    return (DOCS / name).read_text(encoding="utf-8")
+
+
+def test_every_command_is_documented() -> None:
+    told = re.findall(r"`([a-z]+(?:-[a-z]+)*)", page("commands.md"))
+    assert set(COMMANDS) - set(told) == set()
+
+
+def test_every_job_is_documented() -> None:
+    assert [name for name in jobs_of(load_settings()) if f"`{name}`" not in page("scheduling.md")] == []
+
+
+def test_every_rule_of_a_doubtful_bar_is_documented() -> None:
+    assert [rule for rule in RULES if f"`{rule}`" not in page("prices.md")] == []
+
+
+def test_every_fault_of_the_recorded_market_is_documented() -> None:
+    assert [fault.value for fault in Fault if f"`{fault.value}`" not in page("replay.md")] == []
+
+
+def test_links_between_pages_lead_somewhere() -> None:
+    for file in [DOCS.parent / "README.md", *DOCS.glob("*.md")]:
+        for target in re.findall(r"\]\(([^)#:]+)\)", file.read_text(encoding="utf-8")):
+            assert (file.parent / target).exists(), f"{file.name} links to {target}"
