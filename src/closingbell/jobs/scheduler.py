@@ -6,7 +6,6 @@ of schedulers on one database is right. A pulse re-reads the wall clock: sleep, 
 
 from __future__ import annotations
 
-import random
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -14,6 +13,7 @@ from contextvars import ContextVar, copy_context
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from zlib import crc32
 
 import structlog
 from apscheduler.executors.base import BaseExecutor, run_job
@@ -45,7 +45,9 @@ PULSE_S = 30
 WATCH_S = 1
 # Sessions are known at least this far ahead.
 HORIZON = timedelta(days=30)
-_STAGGER_S, _LONGEST_STAGGER_S = 0.01, 0.05
+# Near first: a job that is due every second has a million fire times in a fortnight.
+_LOOK_AHEAD = (timedelta(minutes=1), timedelta(hours=1), timedelta(days=1), timedelta(days=5), HORIZON)
+_TURN_S, _MOST_TURNS = 0.04, 8
 # A run that was told to stop has so long to do it; its process does not wait for one that never asks.
 LISTEN_S = 10.0
 JOBS = "jobs"
@@ -162,7 +164,7 @@ class Scheduler:
         self._scheduler: BackgroundScheduler | None = None
         self._busy: dict[str, threading.Lock] = {name: threading.Lock() for name in registry}
         self._ended = threading.Event()
-        self._neighbours = 0
+        self._alive = [self.owner]
 
     @property
     def is_running(self) -> bool:
@@ -221,7 +223,7 @@ class Scheduler:
     def next_fire_time(self, job: Job) -> datetime | None:
         """The next instant at which the job is due by its schedule, holidays left out."""
         now = self.context.clock.now()
-        for ahead in (timedelta(days=1), timedelta(days=5), HORIZON):
+        for ahead in _LOOK_AHEAD:
             due = [fire.at for fire in job.schedule.fire_times(now, now + ahead, self._sessions) if fire.skip is None]
             if due:
                 return self._as_wall(due[0], now)
@@ -235,7 +237,7 @@ class Scheduler:
     def pulse(self) -> None:
         """Re-read the clock: heartbeat, sessions, what became due meanwhile, requests."""
         wall = self.context.wall.now()
-        self._neighbours = self.context.database.write_unit(lambda c: job_ticks.store_alive(c, self.owner, wall=wall))
+        self._alive = self.context.database.write_unit(lambda c: job_ticks.store_alive(c, self.owner, wall=wall))
         self._refresh_sessions()
         for name in self.registry:
             self._submit(name)
@@ -255,9 +257,7 @@ class Scheduler:
         """Record what is due of a job and carry out what waits for it."""
         job = self.registry[name]
         lock = self._busy[name]
-        if self._neighbours:
-            # All wake at the same instant: a moment's difference lets most of them find the due time recorded already.
-            time.sleep(random.uniform(0, min(_STAGGER_S * self._neighbours, _LONGEST_STAGGER_S)))  # noqa: S311
+        time.sleep(self._turn(name) * _TURN_S)
         # Due times that come while this process carries out the job are recorded here and run by the thread that does.
         self._quietly(lambda: record_due(self.context, job, self._sessions, now=self._due_until()))
         if not lock.acquire(blocking=False):
@@ -266,6 +266,18 @@ class Scheduler:
             self._quietly(lambda: self._serve(job))
         finally:
             lock.release()
+
+    def _turn(self, name: str) -> int:
+        """How many schedulers should look at this due time before this one.
+
+        All wake at the same instant; one after the other, most find the due time recorded already and write nothing.
+        The order differs from one due time to the next, so that the work is shared.
+        """
+        woken_for = fire_time_of_job.get()
+        if woken_for is None or self.owner not in self._alive:
+            return 0
+        first = crc32(f"{name} {woken_for.timestamp():.0f}".encode())
+        return min((self._alive.index(self.owner) + first) % len(self._alive), _MOST_TURNS)
 
     def _due_until(self) -> datetime:
         """Now, or the fire time that woke this thread where the clock has not quite reached it."""
@@ -297,12 +309,12 @@ class Scheduler:
     def _make_known(self) -> None:
         now, wall = self.context.clock.now(), self.context.wall.now()
 
-        def unit(connection: Any) -> int:
+        def unit(connection: Any) -> list[str]:
             for job in self.registry.values():
                 job_ticks.store_known(connection, job.name, job.schedule.words, now=now)
             return job_ticks.store_alive(connection, self.owner, wall=wall)
 
-        self._neighbours = self.context.database.write_unit(unit)
+        self._alive = self.context.database.write_unit(unit)
 
     def _refresh_sessions(self) -> None:
         """Read the sessions in use; write them further ahead where they end too soon."""

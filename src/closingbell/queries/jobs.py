@@ -15,10 +15,11 @@ from closingbell.queries.runs import RunView, view_of
 from closingbell.stores import job_ticks
 from closingbell.stores.database import Database
 from closingbell.stores.sessions import load_sessions_in_use
+from closingbell.stores.upsert import table_of
 
 # A due time that nobody recorded so long after it is overdue.
 OVERDUE_AFTER = timedelta(minutes=5)
-_LOOK_AHEAD = (timedelta(days=1), timedelta(days=5), timedelta(days=30))
+_LOOK_AHEAD = (timedelta(minutes=1), timedelta(hours=1), timedelta(days=1), timedelta(days=5), timedelta(days=30))
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,13 +120,15 @@ def next_fire_time(job: Job, known: Sessions, now: datetime) -> datetime | None:
 
 
 def _last_run(connection: Connection, job_name: str) -> RunView | None:
-    query = select(JobLog).where(JobLog.job_name == job_name).order_by(JobLog.started_at.desc(), JobLog.id.desc())
+    log = table_of(JobLog)
+    query = select(log).where(log.c.job_name == job_name).order_by(log.c.started_at.desc(), log.c.id.desc())
     row = connection.execute(query.limit(1)).one_or_none()
     return None if row is None else view_of(row)
 
 
 def _last_success(connection: Connection, job_name: str) -> datetime | None:
-    query = select(func.max(JobLog.completed_at)).where(JobLog.job_name == job_name, JobLog.status == "SUCCESS")
+    log = table_of(JobLog).c
+    query = select(func.max(log.completed_at)).where(log.job_name == job_name, log.status == "SUCCESS")
     found: datetime | None = connection.scalar(query)
     return found
 
@@ -140,7 +143,7 @@ def _is_overdue(connection: Connection, job: Job, switches: job_ticks.Switches, 
 
 def list_schedulers(database: Database, *, wall: datetime) -> list[SchedulerView]:
     """Schedulers that were seen within a day, the youngest heartbeat first."""
-    row = SchedulerProcess
+    row = table_of(SchedulerProcess).c
     query = (
         select(row.owner, row.started_at, row.heartbeat_at, row.stopped_at)
         .where(row.heartbeat_at > wall - timedelta(days=1))

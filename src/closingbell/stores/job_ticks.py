@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import Connection, func, insert, select, update
 
 from closingbell.models import JobLog, JobRequest, JobState, JobTick, SchedulerProcess
-from closingbell.stores.upsert import upsert
+from closingbell.stores.upsert import table_of, upsert
 
 MOST_ATTEMPTS = 3
 # A scheduler's heartbeat comes with each pulse of 30 seconds.
@@ -52,7 +52,8 @@ class Switches:
 
 def last_fire_time(connection: Connection, job_name: str) -> datetime | None:
     """The newest due time of a job that is recorded."""
-    newest: datetime | None = connection.scalar(select(func.max(JobTick.fire_time)).where(JobTick.job_name == job_name))
+    row = table_of(JobTick).c
+    newest: datetime | None = connection.scalar(select(func.max(row.fire_time)).where(row.job_name == job_name))
     return newest
 
 
@@ -155,7 +156,7 @@ def finish_request(
 
 def load_switches(connection: Connection) -> dict[str, Switches]:
     """The switches of every job that a scheduler ever knew."""
-    row = JobState
+    row = table_of(JobState).c
     columns = (row.job_name, row.known_since, row.schedule, row.paused_at, row.paused_by, row.paused_why)
     return {found[0]: Switches(*found[1:]) for found in connection.execute(select(*columns))}
 
@@ -193,16 +194,13 @@ def store_resumed(connection: Connection, job_name: str) -> bool:
     return changed.rowcount == 1
 
 
-def store_alive(connection: Connection, owner: str, *, wall: datetime) -> int:
-    """A scheduler's heartbeat, in real time; return how many others are alive."""
+def store_alive(connection: Connection, owner: str, *, wall: datetime) -> list[str]:
+    """A scheduler's heartbeat, in real time; return every scheduler that is alive, in the same order for all."""
     row = {"owner": owner, "started_at": wall, "heartbeat_at": wall, "stopped_at": None}
     upsert(connection, SchedulerProcess, [row], update=("heartbeat_at", "stopped_at"))
-    others = select(func.count()).where(
-        SchedulerProcess.owner != owner,
-        SchedulerProcess.stopped_at.is_(None),
-        SchedulerProcess.heartbeat_at > wall - ALIVE_FOR,
-    )
-    return connection.scalar(others) or 0
+    process = SchedulerProcess
+    alive = select(process.owner).where(process.stopped_at.is_(None), process.heartbeat_at > wall - ALIVE_FOR)
+    return sorted({owner, *connection.scalars(alive)})
 
 
 def store_stopped(connection: Connection, owner: str, *, wall: datetime) -> None:

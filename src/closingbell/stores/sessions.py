@@ -6,12 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from sqlalchemy import Connection, delete, select, update
+from sqlalchemy import Connection, delete, or_, select, update
 
 from closingbell.domain.planning import SessionTimes
-from closingbell.models import Company, MarketCalendar, MarketSession, PriceCoverage
-from closingbell.stores import companies
-from closingbell.stores.upsert import upsert
+from closingbell.models import Company, MarketCalendar, MarketSession, Order, PriceCoverage, WatchedCompany
+from closingbell.stores.upsert import table_of, upsert
 
 # Its sessions are kept whether or not a company of it is held.
 HOME = "XNYS"
@@ -36,17 +35,22 @@ def load_range(connection: Connection, mic: str) -> tuple[date, date] | None:
 
 def load_sessions(connection: Connection, mic: str, *, first: date) -> list[SessionTimes]:
     """The open sessions of ``mic`` from ``first`` on, ascending."""
-    rows = connection.execute(
-        select(MarketSession.date, MarketSession.open_at, MarketSession.close_at)
-        .where(MarketSession.mic == mic, MarketSession.date >= first, MarketSession.is_open.is_(True))
-        .order_by(MarketSession.date)
-    )
-    return [SessionTimes(*row) for row in rows]
+    # The plain table, here and below: asking mapped classes would set up all mappers for a quick look.
+    row = table_of(MarketSession).c
+    query = select(row.date, row.open_at, row.close_at).where(row.mic == mic, row.date >= first, row.is_open.is_(True))
+    return [SessionTimes(*found) for found in connection.execute(query.order_by(row.date))]
+
+
+def _mics_in_use(connection: Connection) -> set[str]:
+    company, order, watched = table_of(Company).c, table_of(Order).c, table_of(WatchedCompany).c
+    ordered = select(order.company_id).where(order.company_id.is_not(None), order.deleted_at.is_(None))
+    in_use = or_(company.id.in_(ordered), company.id.in_(select(watched.company_id)))
+    return set(connection.scalars(select(company.mic).distinct().where(in_use)))
 
 
 def load_sessions_in_use(connection: Connection, first: datetime) -> dict[str, Sequence[SessionTimes]]:
-    """The sessions, from a day before ``first`` on, of the home exchange and of those of companies held."""
-    mics = {HOME} | {company.mic for company, _ in companies.load_held(connection)}
+    """The sessions from a day before ``first`` on: the home exchange's, and those of companies ordered or watched."""
+    mics = {HOME} | _mics_in_use(connection)
     start = (first - timedelta(days=2)).date()
     return {mic: load_sessions(connection, mic, first=start) for mic in sorted(mics)}
 
