@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
+from itertools import pairwise
 from typing import NamedTuple, Protocol
 from zoneinfo import ZoneInfo
 
@@ -13,7 +15,7 @@ from closingbell.errors import ScheduleError
 
 NEW_YORK = ZoneInfo("America/New_York")
 HOLIDAY = "holiday"
-_TWO_YEARS = tuple(date(2026, 1, 1) + timedelta(days=number) for number in range(730))
+_FROM = date(2026, 1, 1)
 
 Sessions = Mapping[str, Sequence[SessionTimes]]
 
@@ -108,7 +110,8 @@ class WithinSessions:
         return f"every {int(self.every.total_seconds() // 60)} min from open to close of each session"
 
     def fire_times(self, after: datetime, until: datetime, sessions: Sessions) -> list[FireTime]:
-        found = {at for of_mic in sessions.values() for session in of_mic for at in self._of(session)}
+        near = (s for of_mic in sessions.values() for s in of_mic if s.close_at > after and s.open_at <= until)
+        found = {at for session in near for at in self._of(session)}
         return [FireTime(at) for at in sorted(found) if after < at <= until]
 
     def _of(self, session: SessionTimes) -> Iterator[datetime]:
@@ -150,13 +153,22 @@ def _place(zone: ZoneInfo) -> str:
 
 def check_local_time(at: time, zone: ZoneInfo, *, days: Iterable[date] | None = None) -> None:
     """Raise ScheduleError for a local time that the clocks skip or double on one of ``days`` (two years of them)."""
-    for day in _TWO_YEARS if days is None else days:
+    for day in _clock_changes(zone) if days is None else days:
         local = datetime.combine(day, at)
         if _offset(local, zone, 0) != _offset(local, zone, 1):
             raise ScheduleError(
                 f"{at:%H:%M} {zone.key} is skipped or doubled when the clocks change on {day}; "
                 "choose a time outside 01:00 to 03:00"
             )
+
+
+@lru_cache
+def _clock_changes(zone: ZoneInfo) -> tuple[date, ...]:
+    """The dates of two years between whose noons, and the noons before, the clocks of a zone change."""
+    noons = [datetime.combine(_FROM + timedelta(days=number), time(12), tzinfo=zone) for number in range(731)]
+    changed = [after.date() for before, after in pairwise(noons) if before.utcoffset() != after.utcoffset()]
+    # A change late in the evening belongs to the day before.
+    return tuple(day - timedelta(days=back) for day in changed for back in (1, 0))
 
 
 def _offset(local: datetime, zone: ZoneInfo, fold: int) -> timedelta | None:

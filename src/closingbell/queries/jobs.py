@@ -76,7 +76,7 @@ class RequestView:
 def list_jobs(database: Database, registry: Registry, *, now: datetime, disabled: frozenset[str]) -> list[JobView]:
     """Every registered job, by name."""
     with database.read() as connection:
-        known = load_sessions_in_use(connection, now - timedelta(days=10))
+        known = load_sessions_in_use(connection, now - timedelta(days=10), last=now + _LOOK_AHEAD[-1])
         switches = job_ticks.load_switches(connection)
         return [
             _job_view(connection, job, switches.get(job.name), known, now=now, is_disabled=job.name in disabled)

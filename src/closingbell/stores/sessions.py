@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from sqlalchemy import Connection, delete, or_, select, update
+from sqlalchemy import Connection, Date, column, delete, or_, select, update
+from sqlalchemy import table as raw_table
 
 from closingbell.domain.planning import SessionTimes
-from closingbell.models import Company, MarketCalendar, MarketSession, Order, PriceCoverage, WatchedCompany
+from closingbell.models import MarketCalendar, MarketSession
 from closingbell.stores.upsert import table_of, upsert
 
 # Its sessions are kept whether or not a company of it is held.
@@ -33,26 +34,40 @@ def load_range(connection: Connection, mic: str) -> tuple[date, date] | None:
     return (row.first_date, row.last_date) if row else None
 
 
-def load_sessions(connection: Connection, mic: str, *, first: date) -> list[SessionTimes]:
-    """The open sessions of ``mic`` from ``first`` on, ascending."""
+def load_sessions(connection: Connection, mic: str, *, first: date, last: date | None = None) -> list[SessionTimes]:
+    """The open sessions of ``mic`` from ``first`` on (to ``last``), ascending."""
     # The plain table, here and below: asking mapped classes would set up all mappers for a quick look.
     row = table_of(MarketSession).c
     query = select(row.date, row.open_at, row.close_at).where(row.mic == mic, row.date >= first, row.is_open.is_(True))
+    if last is not None:
+        query = query.where(row.date <= last)
     return [SessionTimes(*found) for found in connection.execute(query.order_by(row.date))]
 
 
+# Of these only a column or two is looked at: naming their models would load two dozen classes for a quick look.
+_COMPANY = raw_table("company", column("id"), column("mic"))
+_ORDERS = raw_table("orders", column("company_id"), column("deleted_at"))
+_WATCHED = raw_table("watched_company", column("company_id"))
+_COVERAGE = raw_table(
+    "price_coverage", column("company_id"), column("covered_from", Date), column("settled_until", Date)
+)
+
+
 def _mics_in_use(connection: Connection) -> set[str]:
-    company, order, watched = table_of(Company).c, table_of(Order).c, table_of(WatchedCompany).c
+    company, order, watched = _COMPANY.c, _ORDERS.c, _WATCHED.c
     ordered = select(order.company_id).where(order.company_id.is_not(None), order.deleted_at.is_(None))
     in_use = or_(company.id.in_(ordered), company.id.in_(select(watched.company_id)))
     return set(connection.scalars(select(company.mic).distinct().where(in_use)))
 
 
-def load_sessions_in_use(connection: Connection, first: datetime) -> dict[str, Sequence[SessionTimes]]:
+def load_sessions_in_use(
+    connection: Connection, first: datetime, *, last: datetime | None = None
+) -> dict[str, Sequence[SessionTimes]]:
     """The sessions from a day before ``first`` on: the home exchange's, and those of companies ordered or watched."""
     mics = {HOME} | _mics_in_use(connection)
     start = (first - timedelta(days=2)).date()
-    return {mic: load_sessions(connection, mic, first=start) for mic in sorted(mics)}
+    end = last.date() if last is not None else None
+    return {mic: load_sessions(connection, mic, first=start, last=end) for mic in sorted(mics)}
 
 
 def store_sessions(
@@ -117,14 +132,14 @@ def store_reopened(connection: Connection, mic: str, day: date, *, reason: str |
     Complete ranges that reach over ``day`` were counted without it: they are forgotten, and counted anew by the next
     run that stores bars of their companies.
     """
-    row, range_ = MarketSession, PriceCoverage
+    row, range_ = MarketSession, _COVERAGE.c
     changed = connection.execute(
         update(row).where(row.mic == mic, row.date == day, row.is_open.is_(False)).values(is_open=True, reason=reason)
     )
     if changed.rowcount != 1:
         return False
-    of_mic = select(Company.id).where(Company.mic == mic)
+    of_mic = select(_COMPANY.c.id).where(_COMPANY.c.mic == mic)
     connection.execute(
-        delete(range_).where(range_.company_id.in_(of_mic), range_.covered_from <= day, range_.settled_until >= day)
+        delete(_COVERAGE).where(range_.company_id.in_(of_mic), range_.covered_from <= day, range_.settled_until >= day)
     )
     return True
