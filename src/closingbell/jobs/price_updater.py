@@ -7,15 +7,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import date, datetime
-from itertools import islice
-from queue import SimpleQueue
+from functools import partial
 
 from closingbell.domain.planning import FetchItem
 from closingbell.domain.runs import Outcome, RunSummary, in_words, status_from_coverage
 from closingbell.errors import ProviderError
 from closingbell.jobs.context import JobContext, current_context
+from closingbell.jobs.fan_out import fan_out
 from closingbell.jobs.price_planning import Plan, Selection, plan_refresh
 from closingbell.jobs.price_storing import Fetched, store_chunk, store_planned
 from closingbell.jobs.runner import Ending, Occasion, Run, carry_out
@@ -82,39 +81,15 @@ def _fetch_and_store(context: JobContext, run: Run, plan: Plan) -> None:
     before = provider.request_count
     store_planned(context, run, len(plan.items))
     try:
-        for chunk in _chunks(_fetch_all(context, run, provider, plan.items)):
+        answers = fan_out(
+            partial(_fetch_one, context, run, provider), plan.items, concurrency=context.settings.yahoo_concurrency
+        )
+        for chunk in _chunks(answers):
             outcomes = store_chunk(context, run, plan, chunk)
             for outcome in outcomes:
                 context.progress.ended(outcome)
     finally:
         run.request_count = provider.request_count - before
-
-
-def _fetch_all(context: JobContext, run: Run, provider: PriceProvider, items: Sequence[FetchItem]) -> Iterator[Fetched]:
-    """Answers in the order in which they come; never more questions under way than the settings allow."""
-    concurrency = context.settings.yahoo_concurrency
-    waiting = iter(items)
-    answered: SimpleQueue[Future[Fetched]] = SimpleQueue()
-    with ThreadPoolExecutor(concurrency, thread_name_prefix="fetch") as pool:
-        under_way: set[Future[Fetched]] = set()
-
-        def ask(count: int) -> None:
-            for item in islice(waiting, count):
-                future = pool.submit(_fetch_one, context, run, provider, item)
-                under_way.add(future)
-                future.add_done_callback(answered.put)
-
-        try:
-            # Three times as many as threads, so that none idles while this thread stores.
-            ask(3 * concurrency)
-            while under_way:
-                ended = answered.get()
-                under_way.discard(ended)
-                ask(1)
-                yield ended.result()
-        finally:
-            for future in under_way:
-                future.cancel()
 
 
 def _fetch_one(context: JobContext, run: Run, provider: PriceProvider, item: FetchItem) -> Fetched:
