@@ -21,7 +21,8 @@ from closingbell.domain.planning import FetchItem
 from closingbell.domain.runs import RunStatus
 from closingbell.jobs.context import JobContext
 from closingbell.jobs.price_planning import Plan, Selection, plan_refresh
-from closingbell.jobs.price_storing import Fetched, store_chunk
+from closingbell.jobs.price_settling import Fetched
+from closingbell.jobs.price_storing import store_chunk
 from closingbell.jobs.price_updater import CHUNK_BARS
 from closingbell.jobs.runner import Ending, Run, carry_out
 from closingbell.providers.base import DailyHistory

@@ -25,7 +25,7 @@ from closingbell.domain.runs import ItemOutcome, Outcome
 from closingbell.errors import ProviderError, RunLostError
 from closingbell.jobs.context import JobContext
 from closingbell.jobs.intraday_planning import IntradayItem
-from closingbell.jobs.price_storing import WRONG_CURRENCY
+from closingbell.jobs.price_settling import WRONG_CURRENCY
 from closingbell.jobs.runner import Run
 from closingbell.providers.base import MinuteHistory, Quote
 from closingbell.stores import actions, companies, job_log, minutes, prices, quarantine

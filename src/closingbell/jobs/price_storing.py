@@ -9,81 +9,25 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from closingbell.domain.bars import (
-    INTRADAY,
-    YOUNG_SESSIONS,
-    Bar,
-    CheckedBars,
-    Finding,
-    MergedBars,
-    Neighbourhood,
-    StoredBar,
-    check_bars,
-    merge_bars,
-)
-from closingbell.domain.corporate_actions import splits_of
-from closingbell.domain.planning import CompanyState, FetchItem, SessionList, next_ask_at, settled_until
-from closingbell.domain.runs import ItemOutcome, Outcome
-from closingbell.domain.series_checks import SeriesAround, check_series
-from closingbell.errors import ProviderError, RunLostError
+from closingbell.domain.runs import ItemOutcome
+from closingbell.errors import RunLostError
 from closingbell.jobs.context import JobContext
 from closingbell.jobs.price_planning import Plan
+from closingbell.jobs.price_settling import Fetched, Known, Settling, not_answered, settle, wrong_currency
 from closingbell.jobs.runner import Run
 from closingbell.providers.base import DailyHistory
 from closingbell.stores import actions, companies, job_log, prices, quarantine
 from closingbell.stores.bulk import raw_instant
 
-WRONG_CURRENCY = "wrong_currency"
-NO_VOLUME = "no_volume"
 # Calendar days that hold the sessions which an answer's bars are compared with.
 CONTEXT = timedelta(days=32)
-# Among fewer bars nobody can tell which of two levels is the wrong one; the jump rule still looks at them.
-ENOUGH_NEIGHBOURS = 10
-
-
-@dataclass(frozen=True, slots=True)
-class Fetched:
-    """What came of one item of the plan: a history or an error."""
-
-    item: FetchItem
-    history: DailyHistory | None
-    error: ProviderError | None
-    attempt_count: int
-    duration_ms: int
-
-
-@dataclass(frozen=True, slots=True)
-class _Known:
-    """What the database holds around a chunk's answers."""
-
-    bars: dict[int, dict[date, StoredBar]]
-    previous_closes: dict[int, int]
-    doubtful: dict[int, dict[tuple[date, str], Bar]]
-    splits: dict[int, dict[date, Any]]
-
-
-@dataclass(frozen=True, slots=True)
-class _Settling:
-    """One company's answer, decided: what to write and how it ended."""
-
-    company_id: int
-    history: DailyHistory
-    checked: CheckedBars
-    merged: MergedBars
-    settled_to: date | None
-    previous_close: int | None
-    gaps: dict[date, tuple[str, int, datetime | None]]
-    filled_gaps: list[date]
-    released: list[date]
-    coverage: tuple[date, date] | None
-    outcome: ItemOutcome
 
 
 @dataclass(slots=True)
 class _Batch:
     """Everything that one transaction writes."""
 
-    settlings: list[_Settling] = field(default_factory=list)
+    settlings: list[Settling] = field(default_factory=list)
     outcomes: list[ItemOutcome] = field(default_factory=list)
 
 
@@ -107,11 +51,11 @@ def store_chunk(context: JobContext, run: Run, plan: Plan, chunk: Sequence[Fetch
         state = plan.states[fetched.item.symbol]
         calendar = plan.sessions[fetched.item.mic]
         if fetched.history is None:
-            batch.outcomes.append(_failed(fetched, state))
-        elif (wrong := _wrong_currency(fetched, plan)) is not None:
+            batch.outcomes.append(not_answered(fetched, state))
+        elif (wrong := wrong_currency(fetched, plan)) is not None:
             batch.outcomes.append(wrong)
         else:
-            settling = _settle(fetched, fetched.history, ids[fetched.item.symbol], state, calendar, known, now)
+            settling = settle(fetched, fetched.history, ids[fetched.item.symbol], state, calendar, known, now)
             batch.settlings.append(settling)
             batch.outcomes.append(settling.outcome)
     run.items.extend(batch.outcomes)
@@ -132,225 +76,17 @@ def _company_ids(context: JobContext, plan: Plan, chunk: Sequence[Fetched], now:
     return {symbol: company_id for symbol, company_id in ids.items() if company_id is not None}
 
 
-def _load_known(context: JobContext, ids: dict[str, int], chunk: Sequence[Fetched]) -> _Known:
+def _load_known(context: JobContext, ids: dict[str, int], chunk: Sequence[Fetched]) -> Known:
     firsts = {ids[f.item.symbol]: f.item.first for f in chunk if f.history is not None}
     # Neighbours tell a wrong price from a right one, so some weeks before the answer are read too.
     context_from = {company_id: first - CONTEXT for company_id, first in firsts.items()}
     with context.database.read() as connection:
-        return _Known(
+        return Known(
             prices.load_bars(connection, context_from),
             prices.load_previous_closes(connection, firsts),
             quarantine.load_open(connection, list(firsts)),
             actions.load_splits(connection, list(firsts)),
         )
-
-
-def _wrong_currency(fetched: Fetched, plan: Plan) -> ItemOutcome | None:
-    """An answer in another currency than the company's is set aside whole."""
-    company = plan.companies.get(fetched.item.symbol)
-    history = fetched.history
-    if company is None or history is None or company.currency in {None, history.currency}:
-        return None
-    message = f"answered in {history.currency}, but prices of {company.symbol} are in {company.currency}; not stored"
-    return _ended(fetched, Outcome.QUARANTINED, covered=0, error_kind=WRONG_CURRENCY, message=message)
-
-
-def _failed(fetched: Fetched, state: CompanyState) -> ItemOutcome:
-    """No answer: what was stored before still counts."""
-    error = fetched.error
-    assert error is not None
-    stored = {day for day, _ in state.loose}
-    covered = sum(day in stored for day in fetched.item.wanted)
-    return _ended(fetched, Outcome.FAILED, covered=covered, error_kind=error.kind, message=str(error))
-
-
-def _ended(
-    fetched: Fetched,
-    outcome: Outcome,
-    *,
-    covered: int,
-    expected: int | None = None,
-    stored: int = 0,
-    changed: int = 0,
-    quarantined: int = 0,
-    error_kind: str | None = None,
-    message: str | None = None,
-) -> ItemOutcome:
-    item = fetched.item
-    return ItemOutcome(
-        symbol=item.symbol,
-        company_id=item.company_id,
-        outcome=outcome,
-        expected_count=len(item.wanted) if expected is None else expected,
-        covered_count=covered,
-        stored_count=stored,
-        changed_count=changed,
-        quarantined_count=quarantined,
-        error_kind=error_kind,
-        message=message,
-        attempt_count=fetched.attempt_count,
-        duration_ms=fetched.duration_ms,
-    )
-
-
-def _settle(
-    fetched: Fetched,
-    history: DailyHistory,
-    company_id: int,
-    state: CompanyState,
-    calendar: SessionList,
-    known: _Known,
-    now: datetime,
-) -> _Settling:
-    """Decide all that follows from one answer; pure but for its arguments."""
-    item = fetched.item
-    stored = known.bars.get(company_id, {})
-    previous_close = known.previous_closes.get(company_id)
-    doubtful = known.doubtful.get(company_id, {})
-    young_from = calendar.young_from(YOUNG_SESSIONS)
-    around = Neighbourhood(
-        sessions=calendar.closed_set,
-        newest=calendar.newest() or date.min,
-        young_from=young_from,
-        splits=known.splits.get(company_id, {}) | splits_of(history.actions),
-        suspects={day: bar for (day, rule), bar in doubtful.items() if rule == "jump"},
-        previous_close=previous_close,
-    )
-    checked = _check(_wanted_bars(history.bars, item, calendar), history, stored, around)
-    settled_to = calendar.last_settled(history.fetched_at)
-    merged = merge_bars(stored, checked.good, settled_to=settled_to)
-    # A price of during the session is not the close that is expected.
-    closes = {day for day, held in stored.items() if held.flag != INTRADAY}
-    present = {bar.date for bar in checked.good} | closes
-    gaps = _gaps(fetched, history, state, checked, present, young_from, now)
-    return _Settling(
-        company_id,
-        history,
-        checked,
-        merged,
-        settled_to,
-        previous_close,
-        gaps,
-        [day for day in state.gap_counts if day in present],
-        sorted({day for day, _ in doubtful} & {bar.date for bar in checked.good}),
-        _coverage(state, calendar, checked, stored, settled_to, gaps),
-        _outcome(fetched, checked, merged, present, gaps),
-    )
-
-
-def _check(
-    bars: Sequence[Bar], history: DailyHistory, stored: dict[date, StoredBar], around: Neighbourhood
-) -> CheckedBars:
-    """What each bar says by itself, and what its neighbours say of it; a bar without volume is only flagged."""
-    odd: dict[Bar, str] = {}
-    if len(stored.keys() | {bar.date for bar in bars}) >= ENOUGH_NEIGHBOURS:
-        context = SeriesAround([stored[day].bar for day in sorted(stored)])
-        doubts = check_series(bars, history.actions, context)
-        odd = {found.bar: found.rule for found in doubts if found.bar is not None}
-    checked = check_bars([bar for bar in bars if odd.get(bar, NO_VOLUME) == NO_VOLUME], around)
-    for bar, rule in odd.items():
-        if rule == NO_VOLUME:
-            checked.flagged.setdefault(bar.date, rule)
-        else:
-            checked.findings.append(Finding(bar, rule))
-    return checked
-
-
-def _wanted_bars(bars: Sequence[Bar], item: FetchItem, calendar: SessionList) -> list[Bar]:
-    """Bars of the item's dates; of later ones only those that cannot be: the running session's bar is no close yet."""
-    newest = calendar.newest() or date.min
-    return [
-        bar
-        for bar in bars
-        if item.first <= bar.date <= item.last or (bar.date > newest and bar.date != calendar.running)
-    ]
-
-
-def _gaps(
-    fetched: Fetched,
-    history: DailyHistory,
-    state: CompanyState,
-    checked: CheckedBars,
-    present: set[date],
-    young_from: date,
-    now: datetime,
-) -> dict[date, tuple[str, int, datetime | None]]:
-    """Wanted sessions that the answer lacks and that are too old to come late: (reason, times asked, when again)."""
-    doubtful = {finding.bar.date for finding in checked.findings}
-    begins = history.first_trade_date
-    gaps: dict[date, tuple[str, int, datetime | None]] = {}
-    for day in fetched.item.wanted:
-        if day in present or day in doubtful or day >= young_from:
-            continue
-        count = state.gap_counts.get(day, 0) + 1
-        if begins is not None and day < begins:
-            gaps[day] = (f"before the first trade on {begins}", count, None)
-        elif history.bars:
-            # An answer with no bar at all says nothing about one session.
-            gaps[day] = (f"{history.provider} has no bar for this session", count, next_ask_at(count, now=now))
-    return gaps
-
-
-def _coverage(
-    state: CompanyState,
-    calendar: SessionList,
-    checked: CheckedBars,
-    stored: dict[date, StoredBar],
-    settled_to: date | None,
-    gaps: dict[date, Any],
-) -> tuple[date, date] | None:
-    """The range that is complete after this answer, or None while there is none."""
-    limit = settled_to or date.min
-    settled = {day for day, is_settled in state.loose if is_settled}
-    settled |= {bar.date for bar in checked.good if bar.date <= limit}
-    settled |= {day for day, held in stored.items() if held.is_settled}
-    settled |= state.gaps | state.due_gaps | gaps.keys()
-    covered_from, start = state.covered_from, state.settled_until
-    if covered_from is None or state.needed_from < covered_from:
-        # Nothing is known to be complete, or older sessions are needed than before: count from the first one again.
-        covered_from, start = state.needed_from, None
-    until = settled_until(calendar, covered_from, settled, start=start)
-    return None if until is None else (covered_from, until)
-
-
-def _outcome(
-    fetched: Fetched,
-    checked: CheckedBars,
-    merged: MergedBars,
-    present: set[date],
-    gaps: dict[date, tuple[str, int, datetime | None]],
-) -> ItemOutcome:
-    """How the company ended: what was wanted and can be had, how much of it is there, and what is in the way."""
-    item = fetched.item
-    unfillable = {day for day, (_, count, again) in gaps.items() if again is None or count > 1}
-    expected = [day for day in item.wanted if day not in unfillable]
-    missing = [day for day in expected if day not in present]
-    findings = checked.findings
-    written = len(merged.new) + len(merged.changed)
-    outcome, error_kind, message = Outcome.UNCHANGED, None, None
-    if findings:
-        outcome, error_kind = Outcome.QUARANTINED, findings[0].rule
-        message = _first_and_rest([finding.sentence for finding in findings])
-    elif missing:
-        outcome, error_kind = Outcome.MISSING, "missing"
-        message = _first_and_rest([f"{day}: the provider has no bar yet" for day in missing])
-    elif written:
-        outcome = Outcome.STORED
-    return _ended(
-        fetched,
-        outcome,
-        covered=len(expected) - len(missing),
-        expected=len(expected),
-        stored=len(merged.new),
-        changed=len(merged.changed),
-        quarantined=len(findings),
-        error_kind=error_kind,
-        message=message,
-    )
-
-
-def _first_and_rest(sentences: Sequence[str]) -> str:
-    return sentences[0] + (f" (and {len(sentences) - 1} more)" if len(sentences) > 1 else "")
 
 
 def _write(connection: Connection, run: Run, batch: _Batch, *, now: datetime, wall: datetime) -> None:
@@ -370,7 +106,7 @@ def _write(connection: Connection, run: Run, batch: _Batch, *, now: datetime, wa
     job_log.store_items(connection, run.id, batch.outcomes)
 
 
-def _write_company(connection: Connection, settling: _Settling, rows: list[tuple[Any, ...]], now: datetime) -> None:
+def _write_company(connection: Connection, settling: Settling, rows: list[tuple[Any, ...]], now: datetime) -> None:
     """Changed and doubtful bars of one company; its new bars are collected in ``rows``."""
     history, company_id = settling.history, settling.company_id
     rows += prices.new_rows(
@@ -403,7 +139,7 @@ def _write_company(connection: Connection, settling: _Settling, rows: list[tuple
         )
 
 
-def _write_ranges(connection: Connection, settlings: Sequence[_Settling], now: datetime) -> None:
+def _write_ranges(connection: Connection, settlings: Sequence[Settling], now: datetime) -> None:
     """What is complete, what is missing, what the companies are, and what they did."""
     ranges = {s.company_id: s.coverage for s in settlings if s.coverage is not None}
     prices.store_coverage(connection, ranges)
@@ -415,7 +151,7 @@ def _write_ranges(connection: Connection, settlings: Sequence[_Settling], now: d
         actions.store_actions(connection, told, provider=provider, at=now)
 
 
-def _gap_rows(settling: _Settling, now: datetime) -> list[dict[str, Any]]:
+def _gap_rows(settling: Settling, now: datetime) -> list[dict[str, Any]]:
     return [
         {
             "company_id": settling.company_id,

@@ -16,7 +16,8 @@ from closingbell.errors import ProviderError
 from closingbell.jobs.context import JobContext, current_context
 from closingbell.jobs.fan_out import fan_out
 from closingbell.jobs.price_planning import Plan, Selection, plan_refresh
-from closingbell.jobs.price_storing import Fetched, store_chunk, store_planned
+from closingbell.jobs.price_settling import Fetched
+from closingbell.jobs.price_storing import store_chunk, store_planned
 from closingbell.jobs.runner import Ending, Occasion, Run, carry_out
 from closingbell.providers.base import DailyHistory, PriceProvider
 from closingbell.stores.marks import claim_origin
