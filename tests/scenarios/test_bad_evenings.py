@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from datetime import timedelta
 from decimal import Decimal
@@ -10,8 +11,8 @@ import pytest
 
 from closingbell.domain.runs import RunStatus
 from closingbell.models import (
-    CorporateActionRevision,
     CorporateActionRow,
+    CorporateActionVersion,
     JobLog,
     JobLogItem,
     PriceCoverage,
@@ -520,7 +521,7 @@ def test_lost_coverage_is_rebuilt_from_the_bars(house: House) -> None:
     assert (str(coverage.covered_from), str(coverage.settled_until)) == ("2012-11-01", "2012-11-30")
 
 
-def test_dividend_told_differently_is_revised(house: House) -> None:
+def test_dividend_told_differently_is_a_new_version(house: House) -> None:
     house.hold("AAPL", since="2012-11-01")
     house.run()
     with house.context.database.write() as connection:
@@ -530,8 +531,11 @@ def test_dividend_told_differently_is_revised(house: House) -> None:
 
     [action] = house.rows(CorporateActionRow)
     assert str(action.amount.normalize()) == "2.65"
-    [revision] = house.rows(CorporateActionRevision)
-    assert (str(revision.old_amount.normalize()), str(revision.new_amount.normalize())) == ("2", "2.65")
+    versions = house.rows(CorporateActionVersion, order="version")
+    assert [(one.version, json.loads(one.facts)["amount"], one.reason) for one in versions] == [
+        (1, "2.65", "first told"),
+        (2, "2.65", "told differently"),
+    ]
 
 
 # --- All of it together.

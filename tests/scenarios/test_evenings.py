@@ -59,8 +59,8 @@ def test_dividend_is_stored_as_declared(house: House) -> None:
     told = {(row.kind, str(row.ex_date), str(row.amount.normalize()), row.currency, row.printed)
             for row in house.rows(CorporateActionRow)}  # fmt: skip
     assert told == {
-        ("DIVIDEND", "2012-11-07", "2.65", "USD", "2.65"),
-        ("DIVIDEND", "2012-11-13", "0.23", "USD", "0.23"),
+        ("CASH", "2012-11-07", "2.65", "USD", "2.65"),
+        ("CASH", "2012-11-13", "0.23", "USD", "0.23"),
     }
 
 

@@ -86,7 +86,7 @@ def _load_known(context: JobContext, items: Sequence[IntradayItem]) -> _Known:
         return _Known(
             prices.load_bars(connection, {item.company.id: item.bars_from for item in items}),
             minutes.load_minutes(connection, ids, first=first),
-            actions.load_splits(connection, ids),
+            actions.load_price_splits(connection, ids),
             quarantine.load_open(connection, ids),
         )
 

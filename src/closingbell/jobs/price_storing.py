@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 
 from closingbell.domain.runs import ItemOutcome
 from closingbell.errors import RunLostError
+from closingbell.jobs.action_storing import store_told
 from closingbell.jobs.context import JobContext
 from closingbell.jobs.price_planning import Plan
 from closingbell.jobs.price_settling import Fetched, Known, Settling, not_answered, settle, wrong_currency
@@ -85,7 +86,7 @@ def _load_known(context: JobContext, ids: dict[str, int], chunk: Sequence[Fetche
             prices.load_bars(connection, context_from),
             prices.load_previous_closes(connection, firsts),
             quarantine.load_open(connection, list(firsts)),
-            actions.load_splits(connection, list(firsts)),
+            actions.load_price_splits(connection, list(firsts)),
         )
 
 
@@ -148,7 +149,7 @@ def _write_ranges(connection: Connection, settlings: Sequence[Settling], now: da
     companies.store_listings(connection, {s.company_id: _listing(s.history) for s in settlings}, now=now)
     for provider in {s.history.provider for s in settlings}:
         told = {s.company_id: s.history.actions for s in settlings if s.history.provider == provider}
-        actions.store_actions(connection, told, provider=provider, at=now)
+        store_told(connection, told, provider=provider, at=now)
 
 
 def _gap_rows(settling: Settling, now: datetime) -> list[dict[str, Any]]:

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from closingbell.models.base import Base as Base
     from closingbell.models.company import Company as Company
-    from closingbell.models.corporate_action import CorporateActionRevision as CorporateActionRevision
     from closingbell.models.corporate_action import CorporateActionRow as CorporateActionRow
+    from closingbell.models.corporate_action import CorporateActionSourceRow as CorporateActionSourceRow
+    from closingbell.models.corporate_action import CorporateActionVersion as CorporateActionVersion
     from closingbell.models.job_log import JobLog as JobLog
     from closingbell.models.job_log import JobLogItem as JobLogItem
     from closingbell.models.job_tick import ApiToken as ApiToken
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "company": ("Company",),
-    "corporate_action": ("CorporateActionRevision", "CorporateActionRow"),
+    "corporate_action": ("CorporateActionRow", "CorporateActionSourceRow", "CorporateActionVersion"),
     "job_log": ("JobLog", "JobLogItem"),
     "job_tick": ("ApiToken", "Incident", "JobRequest", "JobState", "JobTick", "SchedulerProcess"),
     "market_session": ("DatabaseMark", "MarketCalendar", "MarketSession"),

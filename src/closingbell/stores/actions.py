@@ -1,30 +1,63 @@
-"""Corporate actions as the source told them: new ones added, different ones revised, nothing ever removed."""
+"""Corporate actions as they count now, with a version for every change; nothing is ever removed."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, replace
 from datetime import date, datetime
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Select, insert, select, update
 
-from closingbell.domain.corporate_actions import ActionKind, CorporateAction
-from closingbell.models import CorporateActionRevision, CorporateActionRow
-from closingbell.stores.upsert import in_groups, upsert
+from closingbell.domain.actions import GROUP_OF, SPLITTING, AcceptedAction, AcceptedKind, Facts, PayDateStatus
+from closingbell.domain.money import plain
+from closingbell.models import CorporateActionRow, CorporateActionVersion
+from closingbell.stores.upsert import in_groups
 
-_KEY = ("company_id", "kind", "ex_date", "currency", "seq")
-_FACTS = ("amount", "numerator", "denominator", "printed")
+_FACTS = tuple(field.name for field in fields(Facts))
+_STATE = ("seq", "is_held", "held_code", "held_reason", "is_cancelled", "is_user_entered", "version")
+_COLUMNS = tuple(getattr(CorporateActionRow, name) for name in ("id", "company_id", *_FACTS, *_STATE))
+_LONGEST_REASON = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """Who changes an action, on whose word, and why; ``at`` is when."""
+
+    source: str
+    actor: str
+    reason: str
+    at: datetime
+
+
+# --- Reading.
 
 
 def load_splits(connection: Connection, company_ids: Sequence[int]) -> dict[int, dict[date, Fraction]]:
-    """Known splits by company and ex-date: new shares per old share."""
+    """Confirmed real splits by company and ex-date, new shares per old share: those that change quantities."""
+    row = CorporateActionRow
+    return _ratios(
+        connection, company_ids, row.kind.in_(SPLITTING), row.is_held.is_(False), row.is_cancelled.is_(False)
+    )
+
+
+def load_price_splits(connection: Connection, company_ids: Sequence[int]) -> dict[int, dict[date, Fraction]]:
+    """Every ratio by which a provider restates prices: held, ignored and spun-off ones too."""
+    row = CorporateActionRow
+    return _ratios(connection, company_ids, row.kind_group == GROUP_OF[AcceptedKind.SPLIT], row.printed != "")
+
+
+def _ratios(
+    connection: Connection, company_ids: Sequence[int], *which: ColumnElement[bool]
+) -> dict[int, dict[date, Fraction]]:
     row = CorporateActionRow
     splits: dict[int, dict[date, Fraction]] = {}
     for group in in_groups(company_ids):
         query = select(row.company_id, row.ex_date, row.numerator, row.denominator).where(
-            row.company_id.in_(group), row.kind == ActionKind.SPLIT
+            row.company_id.in_(group), *which
         )
         for company_id, ex_date, numerator, denominator in connection.execute(query):
             of_company = splits.setdefault(company_id, {})
@@ -32,98 +65,177 @@ def load_splits(connection: Connection, company_ids: Sequence[int]) -> dict[int,
     return splits
 
 
-def store_actions(
-    connection: Connection, told: Mapping[int, Sequence[CorporateAction]], *, provider: str, at: datetime
-) -> int:
-    """Store what an answer tells of each company; return how many actions are new or told differently."""
-    with_actions = {company_id: actions for company_id, actions in told.items() if actions}
-    if not with_actions:
-        return 0
-    known = _load_known(connection, list(with_actions), min(a[0].ex_date for a in with_actions.values()))
-    fresh: list[dict[str, Any]] = []
-    changed = 0
-    for company_id, actions in with_actions.items():
-        for seq, action in _numbered(actions):
-            stored = known.get((company_id, action.kind, action.ex_date, action.currency, seq))
-            if stored is None:
-                fresh.append(_row(company_id, seq, action, provider, at))
-            elif not _is_same(stored, action):
-                _revise(connection, stored, action, provider, at)
-                changed += 1
-    upsert(connection, CorporateActionRow, fresh, key=_KEY)
-    return len(fresh) + changed
-
-
-def _numbered(actions: Sequence[CorporateAction]) -> list[tuple[int, CorporateAction]]:
-    """Each action with its number among those of one kind, day and currency."""
-    seen: dict[tuple[str, date, str], int] = {}
-    numbered = []
-    for action in actions:
-        key = (action.kind, action.ex_date, action.currency)
-        seq = seen.get(key, 0)
-        seen[key] = seq + 1
-        numbered.append((seq, action))
-    return numbered
-
-
-def _load_known(connection: Connection, company_ids: Sequence[int], first: date) -> dict[tuple[Any, ...], Any]:
+def load_actions(
+    connection: Connection, company_ids: Sequence[int], *, first: date | None = None, last: date | None = None
+) -> dict[int, list[AcceptedAction]]:
+    """All actions of these companies by ex-date, held and cancelled ones too; ``first`` and ``last`` limit ex-dates."""
     row = CorporateActionRow
-    known: dict[tuple[Any, ...], Any] = {}
+    found: dict[int, list[AcceptedAction]] = {}
     for group in in_groups(company_ids):
-        query = select(
-            row.id,
-            row.company_id,
-            row.kind,
-            row.ex_date,
-            row.currency,
-            row.seq,
-            row.amount,
-            row.numerator,
-            row.denominator,
-        ).where(row.company_id.in_(group), row.ex_date >= first)
-        for stored in connection.execute(query):
-            known[(stored.company_id, stored.kind, stored.ex_date, stored.currency, stored.seq)] = stored
-    return known
+        query = select(*_COLUMNS).where(row.company_id.in_(group), *_between(first, last))
+        for action in _read(connection, query):
+            found.setdefault(action.company_id, []).append(action)
+    return found
 
 
-def _is_same(stored: Any, action: CorporateAction) -> bool:
-    """Whether an answer repeats a stored action; a restated amount carries its printed number's rounding."""
-    if action.kind is ActionKind.SPLIT:
-        return bool(stored.numerator == action.numerator and stored.denominator == action.denominator)
-    amount, printed = action.amount or Decimal(0), Decimal(action.printed)
-    factor = max(Decimal(1), amount / printed) if printed else Decimal(1)
-    return bool(abs(stored.amount - amount) <= Decimal("0.0000005") * factor)
+def load_action(connection: Connection, action_id: int) -> AcceptedAction | None:
+    """One action by its number."""
+    return next(iter(_read(connection, select(*_COLUMNS).where(CorporateActionRow.id == action_id))), None)
 
 
-def _row(company_id: int, seq: int, action: CorporateAction, provider: str, at: datetime) -> dict[str, Any]:
-    facts = {name: getattr(action, name) for name in _FACTS}
-    key = {"company_id": company_id, "kind": action.kind.value, "ex_date": action.ex_date, "seq": seq}
-    seen = {"currency": action.currency, "provider": provider, "first_seen_at": at, "last_seen_at": at}
-    return {**key, **facts, **seen}
+def load_due(connection: Connection, *, until: date) -> list[AcceptedAction]:
+    """Every action with an ex-date up to ``until``, held and cancelled ones too, by ex-date."""
+    return _read(connection, select(*_COLUMNS).where(*_between(None, until)))
 
 
-def _revise(connection: Connection, stored: Any, action: CorporateAction, provider: str, at: datetime) -> None:
-    """Take over what the answer says and keep what was there before."""
+def load_dirty(connection: Connection) -> list[AcceptedAction]:
+    """Actions that changed since what follows from them was booked; see ``store_booked``."""
+    return _read(connection, select(*_COLUMNS).where(CorporateActionRow.dirty_since.is_not(None)))
+
+
+def load_held(connection: Connection) -> list[AcceptedAction]:
+    """Actions that wait for a person."""
     row = CorporateActionRow
-    facts = {name: getattr(action, name) for name in _FACTS}
+    return _read(connection, select(*_COLUMNS).where(row.is_held.is_(True), row.is_cancelled.is_(False)))
+
+
+def _between(first: date | None, last: date | None) -> list[ColumnElement[bool]]:
+    row = CorporateActionRow
+    return [
+        *([] if first is None else [row.ex_date >= first]),
+        *([] if last is None else [row.ex_date <= last]),
+    ]
+
+
+def _read(connection: Connection, query: Select[Any]) -> list[AcceptedAction]:
+    row = CorporateActionRow
+    return [_action_of(found) for found in connection.execute(query.order_by(row.ex_date, row.kind, row.seq, row.id))]
+
+
+def _action_of(found: Any) -> AcceptedAction:
+    facts = {name: getattr(found, name) for name in _FACTS}
+    facts["kind"] = AcceptedKind(facts["kind"])
+    facts["pay_date_status"] = PayDateStatus(facts["pay_date_status"])
+    state = {name: getattr(found, name) for name in _STATE}
+    return AcceptedAction(id=found.id, company_id=found.company_id, facts=Facts(**facts), **state)
+
+
+# --- Writing.
+
+
+def store_new(
+    connection: Connection,
+    company_id: int,
+    facts: Facts,
+    change: Change,
+    *,
+    hold: tuple[str, str] | None = None,
+    seq: int = 0,
+    printed: str = "",
+    is_user_entered: bool = False,
+) -> AcceptedAction:
+    """Keep a new action as version 1; ``hold`` is the code and the sentence why it waits."""
+    code, reason = hold or (None, None)
+    state = {
+        "seq": seq,
+        "is_held": hold is not None,
+        "held_code": code,
+        "held_reason": reason,
+        "is_cancelled": False,
+        "is_user_entered": is_user_entered,
+        "version": 1,
+    }
+    row_id = connection.execute(
+        insert(CorporateActionRow).values(
+            company_id=company_id,
+            kind_group=facts.group,
+            **_values(facts),
+            **state,
+            dirty_since=change.at,
+            printed=printed,
+            provider=change.source,
+            first_seen_at=change.at,
+            last_seen_at=change.at,
+            missed_count=0,
+        )
+    ).inserted_primary_key
+    assert row_id is not None
+    action = AcceptedAction(id=row_id[0], company_id=company_id, facts=facts, **state)  # type: ignore[arg-type]
+    _store_version(connection, action, change)
+    return action
+
+
+def store_change(
+    connection: Connection, before: AcceptedAction, after: AcceptedAction, change: Change, *, printed: str | None = None
+) -> AcceptedAction | None:
+    """Write ``after`` as the next version; None when somebody else changed the action since ``before`` was read."""
+    row = CorporateActionRow
+    written = replace(after, version=before.version + 1)
+    values = {name: getattr(written, name) for name in _STATE}
     changed = connection.execute(
         update(row)
-        .where(row.id == stored.id, row.amount.is_not_distinct_from(stored.amount))
-        .where(row.numerator.is_not_distinct_from(stored.numerator))
-        .values(**facts, provider=provider, last_seen_at=at)
-    )
-    if changed.rowcount == 1:
-        connection.execute(
-            insert(CorporateActionRevision).values(
-                corporate_action_id=stored.id,
-                old_amount=stored.amount,
-                old_numerator=stored.numerator,
-                old_denominator=stored.denominator,
-                new_amount=action.amount,
-                new_numerator=action.numerator,
-                new_denominator=action.denominator,
-                new_printed=action.printed,
-                provider=provider,
-                noticed_at=at,
-            )
+        .where(row.id == before.id, row.version == before.version)
+        .values(
+            kind_group=written.facts.group,
+            **_values(written.facts),
+            **values,
+            **({} if printed is None else {"printed": printed}),
+            dirty_since=change.at,
+            last_seen_at=change.at,
         )
+    )
+    if changed.rowcount != 1:
+        return None
+    _store_version(connection, written, change)
+    return written
+
+
+def store_booked(connection: Connection, versions: Mapping[int, int]) -> None:
+    """All that follows from these versions is booked: an action that did not change since is clean."""
+    row = CorporateActionRow
+    for action_id, version in versions.items():
+        connection.execute(update(row).where(row.id == action_id, row.version == version).values(dirty_since=None))
+
+
+def mark_dirty(connection: Connection, action_ids: Sequence[int], *, at: datetime) -> None:
+    """Have what follows from these actions worked out again, though they did not change themselves."""
+    row = CorporateActionRow
+    for group in in_groups(action_ids):
+        connection.execute(update(row).where(row.id.in_(group), row.dirty_since.is_(None)).values(dirty_since=at))
+
+
+def _values(facts: Facts) -> dict[str, Any]:
+    return {name: _plain_value(getattr(facts, name)) for name in _FACTS}
+
+
+def _plain_value(value: Any) -> Any:
+    return value.value if isinstance(value, AcceptedKind | PayDateStatus) else value
+
+
+def _store_version(connection: Connection, action: AcceptedAction, change: Change) -> None:
+    connection.execute(
+        insert(CorporateActionVersion).values(
+            corporate_action_id=action.id,
+            version=action.version,
+            facts=as_json(action),
+            source=change.source,
+            actor=change.actor,
+            reason=change.reason[:_LONGEST_REASON],
+            created_at=change.at,
+        )
+    )
+
+
+def as_json(action: AcceptedAction) -> str:
+    """What is known of an action as JSON, numbers as text; what is not known is left out."""
+    known = {name: getattr(action.facts, name) for name in _FACTS}
+    known |= {"held": action.held_code if action.is_held else None, "seq": action.seq or None}
+    known |= {"cancelled": action.is_cancelled or None}
+    texts = {name: _text(value) for name, value in known.items() if value is not None}
+    return json.dumps(texts, sort_keys=True)
+
+
+def _text(value: Any) -> Any:
+    if isinstance(value, Decimal):
+        return plain(value)
+    return str(value) if isinstance(value, date) else _plain_value(value)
