@@ -105,13 +105,13 @@ def test_half_day_is_a_half_day_again(house: House) -> None:
 
 
 def test_closing_or_opening_twice_says_so(house: House) -> None:
-    house.command("closures", "add", "XNYS", "2012-11-28", "storm")
+    house.command("closures", "add", "XNYS", "2012-11-28", "storm", "--by", "Ann")
 
     again = house.command("closures", "add", "xnys", "2012-11-28", "flood")
     house.command("closures", "remove", "XNYS", "2012-11-28")
     opened = house.command("closures", "remove", "XNYS", "2012-11-28")
 
-    assert (again.exit_code, again.stdout) == (0, "XNYS was closed on 2012-11-28 already: storm\n")
+    assert (again.exit_code, again.stdout) == (0, "XNYS was closed on 2012-11-28 already by Ann: storm\n")
     assert (opened.exit_code, opened.stdout) == (0, "XNYS was not closed on 2012-11-28\n")
 
 
@@ -162,16 +162,22 @@ def test_day_is_not_opened_while_a_run_goes_on_that_takes_it_for_closed(house: H
 
 def test_closures_are_listed(house: House) -> None:
     assert house.command("closures", "list").stdout == "nobody closed a session\n"
-    house.command("closures", "add", "XNYS", "2012-12-24", "a holiday of our own")
-    house.command("closures", "add", "XNYS", "2012-11-28", "storm")
+    house.command("closures", "add", "XNYS", "2012-12-24", "a holiday of our own", "--by", "Ben")
+    house.command("closures", "add", "XNYS", "2012-11-28", "storm", "--by", "Ann")
 
     text = house.command("closures", "list")
     told = json.loads(house.command("closures", "list", "--mic", "XNYS", "--format", "json").stdout)
 
     assert text.stdout.splitlines() == [
-        "mic   date        reason",
-        "XNYS  2012-11-28  storm",
-        "XNYS  2012-12-24  a holiday of our own",
+        "mic   date        reason                by   at",
+        "XNYS  2012-11-28  storm                 Ann  2012-11-30 16:31:00 EST",
+        "XNYS  2012-12-24  a holiday of our own  Ben  2012-11-30 16:31:00 EST",
     ]
-    assert told[0] == {"mic": "XNYS", "date": "2012-11-28", "reason": "storm"}
+    assert told[0] == {
+        "mic": "XNYS",
+        "date": "2012-11-28",
+        "reason": "storm",
+        "closed_by": "Ann",
+        "closed_at": "2012-11-30T21:31:00+00:00",
+    }
     assert house.command("closures", "list", "--mic", "XLON").stdout == "nobody closed a session\n"

@@ -8,10 +8,11 @@ from datetime import date
 from sqlalchemy import delete
 
 from closingbell.domain.bars import INTRADAY
-from closingbell.models import Base, MarketCalendar, PriceCoverage, PriceHistory
+from closingbell.domain.runs import RunStatus
+from closingbell.models import Base, MarketCalendar, MarketSession, PriceCoverage, PriceHistory
 from closingbell.queries.coverage import CompanyCoverage, KnownGap, load_coverage
 from closingbell.stores.upsert import table_of
-from tests.app_fixtures import SYMBOLS, House
+from tests.app_fixtures import SYMBOLS, House, recorded_rows, run_closingbell
 
 
 def covered(house: House, *symbols: str) -> list[CompanyCoverage]:
@@ -228,3 +229,48 @@ def test_complete_range_ahead_of_the_clock_is_not_trusted(house: House) -> None:
 
     assert (at_the_end.expected_count, at_the_end.stored_count) == (5, 5)
     assert (earlier.expected_count, earlier.stored_count, earlier.unexpected_count) == (3, 3, 2)
+
+
+def test_replayed_market_asked_as_if_it_were_live_names_the_settings(house: House) -> None:
+    house.hold("AAPL", since="2012-11-28")
+    house.run()
+    environment = house.environment()
+    del environment["YAHOO_BASE_URL"], environment["CLOSINGBELL_NOW"]
+
+    result = run_closingbell("coverage", env=environment, cwd=house.folder)
+
+    assert (result.returncode, result.stderr) == (
+        1,
+        "error: this database holds replay data and the settings are those of live data; "
+        "name another database in DATABASE_URL, or correct YAHOO_BASE_URL and CLOSINGBELL_NOW\n",
+    )
+
+
+def test_sessions_between_two_ranges_are_written_down_too(house: House) -> None:
+    house.at("2010-03-31 16:31").hold("IBM", since="2010-03-29")
+    house.run()
+    # Years later; another database's data would be newer than all that is written down here.
+    house.at("2012-11-30 16:31").refresh("AAPL")
+    house.hold("MSFT", since="2011-08-01")
+
+    summary = house.run()
+
+    assert summary.status is RunStatus.SUCCESS
+    [_, microsoft] = [one for one in covered(house) if one.symbol in ("IBM", "MSFT")]
+    # As many as the recorded file has.
+    assert microsoft.expected_count == len(
+        [row for row in recorded_rows("MSFT") if "2011-08-01" <= row.date <= "2012-11-30"]
+    )
+
+
+def test_hole_in_what_is_written_down_is_filled(house: House) -> None:
+    house.hold("AAPL", since="2012-09-04")
+    house.run()
+    table = table_of(MarketSession)
+    hole = table.c.date.between(date(2012, 9, 24), date(2012, 10, 19))
+    house.context.database.write_unit(lambda connection: connection.execute(delete(table).where(hole)))
+    assert [one.expected_count for one in covered(house)] == [41]
+
+    house.at("2012-12-03 16:31").run()
+
+    assert [(one.expected_count, one.missing_count) for one in covered(house)] == [(62, 0)]

@@ -31,6 +31,7 @@ from closingbell.models import (
     QuarantinedBar,
 )
 from closingbell.providers.base import DAILY, QUOTES
+from closingbell.stores.upsert import table_of
 from closingbell.usecases.import_orders import import_orders
 from tests.app_fixtures import House, everything, item, new_york, outcomes
 
@@ -589,3 +590,23 @@ def test_symbol_of_no_known_exchange_cannot_be_watched(house: House) -> None:
         "error: X.NOWHERE: no exchange is known for the suffix .NOWHERE\n",
     )
     assert house.command("watch").stdout == "no company is watched\n"
+
+
+def test_price_of_before_the_close_cannot_be_accepted_as_the_close(house: House) -> None:
+    buy(house, "AAPL", "2012-11-30 09:45")
+    house.market.misbehave("AAPL", "zero_bar", endpoint="chart", date="2012-11-30")
+    refresh(house, "2012-11-30 16:00:07", fire_time=new_york("2012-11-30 16:00"))
+    # The day's last minute has zeros; as if they were prices that a market can have.
+    table = table_of(QuarantinedBar)
+    house.context.database.write_unit(lambda c: c.execute(table.update().values(open=1, high=1, low=1, close=1)))
+    [kept] = house.rows(QuarantinedBar)
+
+    result = house.at("2012-11-30 17:00").command("quarantine", "accept", str(kept.id), "--why", "a try")
+
+    assert (result.exit_code, result.stderr) == (
+        2,
+        "error: 2012-11-30: this price is from before the close and cannot be accepted as one; reject it, "
+        "and the next run asks for the close\n",
+    )
+    assert house.rows(PriceHistory, order="date") == []
+    assert [row.released_at for row in house.rows(QuarantinedBar)] == [None]

@@ -18,6 +18,7 @@ from closingbell.domain.bars import (
     same_bar,
     same_price,
     snap_price,
+    without_manual,
 )
 
 MONDAY, TUESDAY, WEDNESDAY = date(2012, 11, 5), date(2012, 11, 6), date(2012, 11, 7)
@@ -169,3 +170,20 @@ def test_merging_tells_new_changed_and_newly_settled_bars_apart() -> None:
     assert [(old.bar.close, new.close) for old, new in merged.changed] == [(101_000_000, 101_500_000)]
     assert merged.confirmed == [MONDAY]
     assert merged.unchanged_count == 1
+
+
+def test_bar_that_a_person_set_is_neither_changed_nor_confirmed() -> None:
+    stored = {MONDAY: StoredBar(bar(MONDAY), False, "manual", SEEN_AT)}
+
+    merged = merge_bars(stored, [bar(MONDAY, "101.00"), bar(TUESDAY)], settled_to=TUESDAY)
+
+    assert (merged.new, merged.changed, merged.confirmed, merged.unchanged_count) == ([bar(TUESDAY)], [], [], 1)
+
+
+def test_answer_without_the_days_that_a_person_set() -> None:
+    stored = {
+        MONDAY: StoredBar(bar(MONDAY), True, "manual", SEEN_AT),
+        TUESDAY: StoredBar(bar(TUESDAY), True, "yahoo", SEEN_AT),
+    }
+
+    assert without_manual([bar(MONDAY), bar(TUESDAY), bar(WEDNESDAY)], stored) == [bar(TUESDAY), bar(WEDNESDAY)]

@@ -9,7 +9,7 @@ from typing import Any
 import click
 from flask.cli import with_appcontext
 
-from closingbell.commands.output import Command, DateType, format_option, print_rows
+from closingbell.commands.output import Command, DateType, by_option, format_option, new_york, print_rows
 from closingbell.jobs.context import current_context
 from closingbell.stores.marks import require_tables
 from closingbell.stores.sessions import Closure
@@ -29,14 +29,16 @@ def closures() -> None:
 @click.argument("mic", callback=_upper)
 @click.argument("day", metavar="DATE", type=DateType())
 @click.argument("reason")
+@by_option
 @with_appcontext
-def add(mic: str, day: date, reason: str) -> None:
+def add(mic: str, day: date, reason: str, by: str) -> None:
     """Close the session of MIC on DATE: from now on no bar of it is expected."""
-    known = add_closure(current_context(), mic, day, reason=reason)
+    known = add_closure(current_context(), mic, day, reason=reason, by=by)
     if known is None:
         click.echo(f"{mic} is closed on {day}")
     else:
-        click.echo(f"{mic} was closed on {day} already: {known.reason}")
+        whose = f" by {known.closed_by}" if known.closed_by else ""
+        click.echo(f"{mic} was closed on {day} already{whose}: {known.reason}")
 
 
 @closures.command("remove", cls=Command)
@@ -61,5 +63,7 @@ def list_(mic: str | None, format_: str) -> None:
         "mic": lambda closure: closure.mic,
         "date": lambda closure: str(closure.date),
         "reason": lambda closure: closure.reason or "",
+        "by": lambda closure: closure.closed_by or "",
+        "at": lambda closure: new_york(closure.closed_at) if closure.closed_at else "",
     }
     print_rows(list_closures(context, mic), format_, columns=columns, empty="nobody closed a session")

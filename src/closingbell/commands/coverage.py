@@ -12,7 +12,7 @@ from flask.cli import with_appcontext
 from closingbell.commands.output import EXIT_FAILED, Command, format_option, print_json, print_rows, symbols_option
 from closingbell.jobs.context import current_context
 from closingbell.queries.coverage import CompanyCoverage, CoverageTotal, KnownGap, load_coverage, total_of
-from closingbell.stores.marks import require_tables
+from closingbell.stores.marks import require_origin, require_tables
 
 
 @click.command("coverage", cls=Command)
@@ -23,6 +23,8 @@ def coverage(symbols: tuple[str, ...] | None, format_: str) -> None:
     """Compare what is stored of each company held with what should be; exit code 1 when something is missing."""
     context = current_context()
     require_tables(context.database)
+    # A replayed market has no sessions of today: better said so than "not written down yet".
+    require_origin(context.database, context.settings.origin)
     covered = load_coverage(context.database, now=context.clock.now(), symbols=symbols)
     total = total_of(covered)
     if format_ == "json":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -84,6 +85,15 @@ def split_symbols(_ctx: click.Context, _param: click.Parameter, value: str | Non
 symbols_option = click.option(
     "--symbols", callback=split_symbols, metavar="A,B", help="Only these companies, by symbol."
 )
+
+
+def _upper(_ctx: click.Context, _param: click.Parameter, value: str) -> str:
+    return value.strip().upper()
+
+
+symbol_argument = click.argument("symbol", callback=_upper)
+by_option = click.option("--by", default=getpass.getuser, help="Who decides; your user name unless told.")
+why_option = click.option("--why", required=True, metavar="TEXT", help="The reason, for those who look later.")
 
 
 def new_york(moment: datetime) -> str:

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-import getpass
 from collections.abc import Callable
 
 import click
 from flask.cli import with_appcontext
 
-from closingbell.commands.output import Command, format_option, new_york, print_rows, symbols_option
+from closingbell.commands.output import (
+    Command,
+    by_option,
+    format_option,
+    new_york,
+    print_rows,
+    symbols_option,
+    why_option,
+)
 from closingbell.domain.money import plain
 from closingbell.jobs.context import JobContext, current_context
 from closingbell.queries.quarantine import QuarantinedView, list_quarantined
 from closingbell.stores.marks import require_tables
 from closingbell.usecases.quarantine import accept_bar, reject_bar
-
-_by_option = click.option("--by", default=getpass.getuser, help="Who decides; your user name unless told.")
-_why_option = click.option("--why", required=True, metavar="TEXT", help="The reason, for those who look later.")
 
 
 @click.group("quarantine")
@@ -59,8 +63,8 @@ def _decided(one: QuarantinedView) -> str:
 
 @quarantine.command("accept", cls=Command)
 @click.argument("row_id", metavar="ID", type=int)
-@_why_option
-@_by_option
+@why_option
+@by_option
 @with_appcontext
 def accept(row_id: int, why: str, by: str) -> None:
     """Store the bar after all: settled, and flagged as accepted."""
@@ -70,8 +74,8 @@ def accept(row_id: int, why: str, by: str) -> None:
 
 @quarantine.command("reject", cls=Command)
 @click.argument("row_id", metavar="ID", type=int)
-@_why_option
-@_by_option
+@why_option
+@by_option
 @with_appcontext
 def reject(row_id: int, why: str, by: str) -> None:
     """Leave the bar out; the same values again are not shown again, and the session stays expected."""

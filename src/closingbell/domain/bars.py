@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from fractions import Fraction
@@ -16,6 +16,8 @@ SAME_PRICE = 2.5e-7
 YOUNG_SESSIONS = 5
 # The flag of a bar that was made while its session ran: expected to move, and no close yet.
 INTRADAY = "intraday"
+# The provider of a bar that a person set by hand: no other one takes its place.
+MANUAL = "manual"
 # Opening auctions, London's above all, are printed as opens without counting for the day's low and high.
 AUCTION_REACH = 0.05
 
@@ -185,6 +187,12 @@ class MergedBars:
     unchanged_count: int
 
 
+def without_manual(answered: Sequence[Bar], stored: Mapping[date, StoredBar]) -> list[Bar]:
+    """An answer without the dates on which a person set the price: what it says of them is not even judged."""
+    manual = {day for day, held in stored.items() if held.provider == MANUAL}
+    return [bar for bar in answered if bar.date not in manual]
+
+
 def merge_bars(stored: dict[date, StoredBar], answered: Sequence[Bar], *, settled_to: date | None) -> MergedBars:
     """Compare an answer with what is stored; bars up to ``settled_to`` are settled by this answer."""
     if not stored:
@@ -195,6 +203,8 @@ def merge_bars(stored: dict[date, StoredBar], answered: Sequence[Bar], *, settle
         held = stored.get(bar.date)
         if held is None:
             merged.new.append(bar)
+        elif held.provider == MANUAL:
+            unchanged += 1
         elif held.flag == INTRADAY or not same_bar(held.bar, bar):
             # The session's own bar takes the place of one made while it ran, also where both say the same.
             merged.changed.append((held, bar))

@@ -258,7 +258,13 @@ def _write_company(
     if decision.finding is not None:
         before = decision.previous_close
         quarantine.store_findings(
-            connection, company_id, [decision.finding], previous_close=before, provider=provider, at=now
+            connection,
+            company_id,
+            [decision.finding],
+            previous_close=before,
+            provider=provider,
+            at=now,
+            is_intraday=True,
         )
 
 

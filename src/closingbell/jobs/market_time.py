@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from datetime import date, datetime, timedelta
+from itertools import pairwise
 
 from closingbell import calendars
-from closingbell.domain.planning import SessionList
+from closingbell.domain.planning import SessionList, SessionTimes
 from closingbell.jobs.context import JobContext
 from closingbell.stores import sessions
 
 # Calendar days that surely hold the newest sessions by which young bars are judged, whatever holidays lie in them.
 DAYS_FOR_UNHELD = 21
+# No holidays are as long; where an exchange really was closed for longer, its calendar is only looked at in vain.
+_LONGEST_HOLIDAYS = timedelta(days=14)
 
 
 def load_session_list(
@@ -23,15 +27,40 @@ def load_session_list(
     with context.database.read() as connection:
         known = sessions.load_range(connection, mic)
     if known is None or first < known[0] or last > known[1]:
-        _write_down_sessions(context, mic, first, now)
+        _write_down_missing(context, mic, first, now, known)
+    found = _load(context, mic, first)
+    holes = list(_holes(found))
+    if holes:
+        for start, end in holes:
+            _write_down(context, mic, start, end, now)
+        found = _load(context, mic, first)
+    return SessionList(mic, found, now=now)
+
+
+def _load(context: JobContext, mic: str, first: date) -> list[SessionTimes]:
     with context.database.read() as connection:
-        return SessionList(mic, sessions.load_sessions(connection, mic, first=first), now=now)
+        return sessions.load_sessions(connection, mic, first=first)
 
 
-def _write_down_sessions(context: JobContext, mic: str, first: date, now: datetime) -> None:
+def _holes(found: Sequence[SessionTimes]) -> Iterator[tuple[date, date]]:
+    """Neighbours further apart than any holidays: sessions between them may never have been written down."""
+    for before, after in pairwise(found):
+        if after.date - before.date > _LONGEST_HOLIDAYS:
+            yield before.date, after.date
+
+
+def _write_down_missing(
+    context: JobContext, mic: str, first: date, now: datetime, known: tuple[date, date] | None
+) -> None:
+    """Write sessions down from a month before ``first`` to the horizon, leaving no hole beside what is known."""
     last = calendars.default_horizon(now.date())
+    if known is not None:
+        first, last = min(first, known[1]), max(last, known[0])
     # From a month earlier on: neighbours of the first session are asked for sooner or later.
-    first = first - timedelta(days=31)
+    _write_down(context, mic, first - timedelta(days=31), last, now)
+
+
+def _write_down(context: JobContext, mic: str, first: date, last: date, now: datetime) -> None:
     found = calendars.fetch_sessions(mic, first, last)
     version = calendars.calendar_version()
     context.database.write_unit(

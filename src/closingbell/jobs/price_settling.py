@@ -18,6 +18,7 @@ from closingbell.domain.bars import (
     StoredBar,
     check_bars,
     merge_bars,
+    without_manual,
 )
 from closingbell.domain.corporate_actions import splits_of
 from closingbell.domain.planning import CompanyState, FetchItem, SessionList, next_ask_at, settled_until
@@ -142,7 +143,8 @@ def settle(
         suspects={day: bar for (day, rule), bar in doubtful.items() if rule == "jump"},
         previous_close=previous_close,
     )
-    checked = _check(_wanted_bars(history.bars, item, calendar), history, stored, around)
+    answered = without_manual(_wanted_bars(history.bars, item, calendar), stored)
+    checked = _check(answered, history, stored, around)
     settled_to = calendar.last_settled(history.fetched_at)
     merged = merge_bars(stored, checked.good, settled_to=settled_to)
     # A price of during the session is not the close that is expected.

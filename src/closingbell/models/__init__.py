@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from closingbell.models.corporate_action import CorporateActionRow as CorporateActionRow
     from closingbell.models.corporate_action import CorporateActionSourceRow as CorporateActionSourceRow
     from closingbell.models.corporate_action import CorporateActionVersion as CorporateActionVersion
+    from closingbell.models.decision import CompanyDecision as CompanyDecision
     from closingbell.models.job_log import JobLog as JobLog
     from closingbell.models.job_log import JobLogItem as JobLogItem
     from closingbell.models.job_tick import ApiToken as ApiToken
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "company": ("Company",),
     "corporate_action": ("CorporateActionRow", "CorporateActionSourceRow", "CorporateActionVersion"),
+    "decision": ("CompanyDecision",),
     "job_log": ("JobLog", "JobLogItem"),
     "job_tick": ("ApiToken", "Incident", "JobRequest", "JobState", "JobTick", "SchedulerProcess"),
     "market_session": ("DatabaseMark", "MarketCalendar", "MarketSession"),

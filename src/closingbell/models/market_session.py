@@ -12,7 +12,10 @@ from closingbell.models.types import Mic, UtcDateTime
 
 
 class MarketSession(Base):
-    """One session of a MIC; ``is_open`` is false where a person closed it; ``reason`` names what is special."""
+    """One session of a MIC; ``is_open`` is false where a person closed it; ``reason`` names what is special.
+
+    ``closed_by`` and ``closed_at`` tell who closed it and when.
+    """
 
     __tablename__ = "market_session"
 
@@ -22,6 +25,8 @@ class MarketSession(Base):
     close_at: Mapped[datetime] = mapped_column(UtcDateTime)
     is_open: Mapped[bool] = mapped_column(default=True)
     reason: Mapped[str | None] = mapped_column(String(200))
+    closed_by: Mapped[str | None] = mapped_column(String(200))
+    closed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
 
 class MarketCalendar(Base):

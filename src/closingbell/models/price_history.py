@@ -6,7 +6,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import BigInteger, ForeignKey, Index, String, Text
+from sqlalchemy import BigInteger, ForeignKey, Index, String, Text, false
 from sqlalchemy.orm import Mapped, mapped_column
 
 from closingbell.models.base import MYSQL, Base
@@ -87,7 +87,10 @@ class PriceGap(Base):
 
 
 class QuarantinedBar(Base):
-    """A bar that broke a rule: kept, not used, until an answer or a person decides."""
+    """A bar that broke a rule: kept, not used, until an answer or a person decides.
+
+    ``is_intraday``: it tells of a session that still ran, and is no close.
+    """
 
     __tablename__ = "quarantined_bar"
     __table_args__ = (Index(None, "company_id", "date"), MYSQL)
@@ -107,3 +110,4 @@ class QuarantinedBar(Base):
     last_seen_at: Mapped[datetime] = mapped_column(UtcDateTime)
     released_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     note: Mapped[str | None] = mapped_column(Text)
+    is_intraday: Mapped[bool] = mapped_column(default=False, server_default=false())

@@ -221,8 +221,7 @@ def _check_origin(patient: Patient) -> Check:
     if marked is None or marked == wanted:
         return Check("origin", OK, f"holds {'no data yet' if marked is None else f'{marked} data'}")
     message = f"this database holds {marked} data and the settings would fetch {wanted} data"
-    way_out = "name another database in DATABASE_URL, or correct YAHOO_BASE_URL and CLOSINGBELL_NOW"
-    return Check("origin", FAIL, message, way_out)
+    return Check("origin", FAIL, message, marks.ORIGIN_WAY_OUT)
 
 
 def _check_schedulers(patient: Patient) -> Check:

@@ -7,10 +7,9 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import select
 
 from closingbell.domain.bars import RULES
-from closingbell.errors import UnknownSymbolError
 from closingbell.models import Company, PriceHistory, QuarantinedBar
 from closingbell.stores import companies
 from closingbell.stores.database import Database
@@ -52,10 +51,9 @@ def list_quarantined(
     query = select(*columns).join(Company, Company.id == row.company_id).order_by(Company.symbol, row.date, row.id)
     if open_only:
         query = query.where(row.released_at.is_(None))
-    if symbols is not None:
-        query = query.where(Company.symbol.in_(symbols))
     with database.read() as connection:
-        _require_known(connection, symbols)
+        if symbols is not None:
+            query = query.where(row.company_id.in_(companies.require_known(connection, symbols)))
         rows = [dict(zip(names, found, strict=True)) for found in connection.execute(query)]
     # A rule of a later version has no sentence here; its name says something too.
     return [QuarantinedView(sentence=RULES.get(found["rule"], found["rule"]), **found) for found in rows]
@@ -66,11 +64,3 @@ def _close_before() -> Any:
     bar, row = PriceHistory, QuarantinedBar
     before = select(bar.close).where(bar.company_id == row.company_id, bar.date < row.date)
     return before.order_by(bar.date.desc()).limit(1).scalar_subquery()
-
-
-def _require_known(connection: Connection, symbols: tuple[str, ...] | None) -> None:
-    if symbols is None:
-        return
-    unknown = sorted(set(symbols) - set(companies.load_by_symbol(connection, symbols)))
-    if unknown:
-        raise UnknownSymbolError(f"no company of that symbol is known here: {', '.join(unknown)}")

@@ -12,6 +12,7 @@ from sqlalchemy import ColumnElement, Connection, bindparam, case, func, select,
 
 from closingbell.domain.money import QUANTITY_SCALE, to_scaled
 from closingbell.domain.positions import shares_held
+from closingbell.errors import UnknownSymbolError
 from closingbell.models import Company, Order
 from closingbell.stores.actions import load_splits
 from closingbell.stores.upsert import in_groups, table_of, upsert
@@ -51,6 +52,15 @@ def load_by_symbol(connection: Connection, symbols: Sequence[str]) -> dict[str, 
         rows = connection.execute(select(*_FACTS).where(Company.symbol.in_(group)))
         found.update({row.symbol: CompanyFacts(*row) for row in rows})
     return found
+
+
+def require_known(connection: Connection, symbols: Sequence[str]) -> list[int]:
+    """The ids of the companies of these symbols; raise UnknownSymbolError that names those that are not known here."""
+    known = load_by_symbol(connection, symbols)
+    unknown = sorted(set(symbols) - set(known))
+    if unknown:
+        raise UnknownSymbolError(f"no company of that symbol is known here: {', '.join(unknown)}")
+    return sorted({facts.id for facts in known.values()})
 
 
 def store_new(connection: Connection, symbols: Iterable[tuple[str, str]], *, now: datetime) -> None:

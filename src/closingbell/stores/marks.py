@@ -11,6 +11,8 @@ from closingbell.stores.database import Database, is_of_another_version
 from closingbell.stores.upsert import table_of, upsert
 from closingbell.utils.clock import Clock
 
+ORIGIN_WAY_OUT = "name another database in DATABASE_URL, or correct YAHOO_BASE_URL and CLOSINGBELL_NOW"
+
 
 def require_tables(database: Database) -> None:
     """Raise DatabaseNotReadyError with the way out when the tables are not there."""
@@ -46,6 +48,15 @@ def claim_origin(database: Database, origin: str, *, clock: Clock) -> None:
         "this database holds live data, and a replay must not be mixed with it. "
         "Name another database for the replay: export DATABASE_URL=sqlite:///instance/replay.sqlite"
     )
+
+
+def require_origin(database: Database, origin: str) -> None:
+    """Raise OriginMismatchError with the way out when the database holds the other kind of data; writes nothing."""
+    marked = read_origin(database)
+    if marked is not None and marked != origin:
+        raise OriginMismatchError(
+            f"this database holds {marked} data and the settings are those of {origin} data; {ORIGIN_WAY_OUT}"
+        )
 
 
 def read_origin(database: Database) -> str | None:

@@ -160,9 +160,9 @@ def store_changes(
 ) -> int:
     """Rewrite changed bars, each with a revision that keeps the old one; return how many were ours to rewrite.
 
-    The update names the old values: when another process rewrote the bar first, nothing happens here. What was made
-    while the session ran was expected to move: its end leaves no revision, which tells of a source that changed its
-    mind about a close.
+    The update names the old values and their provider: when another process, or a person, rewrote the bar first,
+    nothing happens here. What was made while the session ran was expected to move: its end leaves no revision, which
+    tells of a source that changed its mind about a close.
     """
     table = table_of(PriceHistory)
     count = 0
@@ -171,7 +171,7 @@ def store_changes(
         settles = held.is_settled or (settled_to is not None and answer.date <= settled_to)
         changed = connection.execute(
             update(table)
-            .where(table.c.company_id == company_id, table.c.date == answer.date)
+            .where(table.c.company_id == company_id, table.c.date == answer.date, table.c.provider == held.provider)
             .where(*(table.c[name] == _stored(held, name) for name in _FIELDS))
             .values(
                 **values, volume=answer.volume, is_settled=settles, provider=provider, fetched_at=at, **_unflag(held)

@@ -25,7 +25,10 @@ REJECTED = "rejected"
 
 @dataclass(frozen=True, slots=True)
 class Doubtful:
-    """One bar set aside, as a decision needs it; ``is_open`` until an answer or a person decided."""
+    """One bar set aside, as a decision needs it; ``is_open`` until an answer or a person decided.
+
+    ``is_intraday``: its session still ran.
+    """
 
     company_id: int
     symbol: str
@@ -33,6 +36,7 @@ class Doubtful:
     bar: Bar
     provider: str
     last_seen_at: datetime
+    is_intraday: bool
     is_open: bool
     note: str | None
 
@@ -59,10 +63,11 @@ def store_findings(
     previous_close: int | None,
     provider: str,
     at: datetime,
+    is_intraday: bool = False,
 ) -> None:
     """Keep bars that broke a rule; one that is kept already for the same rule is seen again with its newest values.
 
-    What a person decided stays decided: the same values again open nothing.
+    What a person decided stays decided: the same values again open nothing. ``is_intraday``: their session still runs.
     """
     table = QuarantinedBar
     decided = _load_decided(connection, company_id, [finding.bar.date for finding in findings])
@@ -72,7 +77,7 @@ def store_findings(
             connection.execute(update(table).where(table.id == known).values(last_seen_at=at))
             continue
         values = {name: from_scaled(getattr(bar, name), PRICE_SCALE) for name in _PRICES}
-        values_and_time = {**values, "volume": bar.volume, "last_seen_at": at}
+        values_and_time = {**values, "volume": bar.volume, "last_seen_at": at, "is_intraday": is_intraday}
         seen_again = connection.execute(
             update(table)
             .where(table.company_id == company_id, table.date == bar.date, table.rule == rule)
@@ -124,7 +129,7 @@ def load_doubtful(connection: Connection, row_id: int) -> Doubtful | None:
     query = (
         select(
             row.company_id, Company.symbol, Company.mic, row.date, row.open, row.high, row.low, row.close, row.volume,
-            row.provider, row.last_seen_at, row.released_at, row.note,
+            row.provider, row.last_seen_at, row.is_intraday, row.released_at, row.note,
         )
         .join(Company, Company.id == row.company_id)
         .where(row.id == row_id)
@@ -132,8 +137,9 @@ def load_doubtful(connection: Connection, row_id: int) -> Doubtful | None:
     found = connection.execute(query).one_or_none()
     if found is None:
         return None
-    company_id, symbol, mic, *values, provider, last_seen_at, released_at, note = found
-    return Doubtful(company_id, symbol, mic, _bar_of(*values), provider, last_seen_at, released_at is None, note)
+    company_id, symbol, mic, *values, provider, last_seen_at, is_intraday, released_at, note = found
+    bar, is_open = _bar_of(*values), released_at is None
+    return Doubtful(company_id, symbol, mic, bar, provider, last_seen_at, bool(is_intraday), is_open, note)
 
 
 def store_decision(connection: Connection, row_id: int, *, note: str, at: datetime) -> bool:
@@ -148,7 +154,7 @@ def store_decision(connection: Connection, row_id: int, *, note: str, at: dateti
 def store_accepted(connection: Connection, doubtful: Doubtful) -> bool:
     """Store a bar that a person accepted, settled and flagged; False when another process changed the stored one.
 
-    A stored bar with other values leaves a revision.
+    A stored bar with other values leaves a revision; one that a person set by hand must not be there.
     """
     company_id, bar, provider = doubtful.company_id, doubtful.bar, doubtful.provider
     seen_at = raw_instant(connection, doubtful.last_seen_at)

@@ -19,11 +19,13 @@ HOME = "XNYS"
 
 @dataclass(frozen=True, slots=True)
 class Closure:
-    """A session of the calendar that a person closed."""
+    """A session of the calendar that a person closed; who and when is not known of old ones."""
 
     mic: str
     date: date
     reason: str | None
+    closed_by: str | None
+    closed_at: datetime | None
 
 
 def load_range(connection: Connection, mic: str) -> tuple[date, date] | None:
@@ -103,7 +105,8 @@ def store_sessions(
 def load_closures(connection: Connection, mic: str | None = None) -> list[Closure]:
     """The sessions that people closed, of one MIC or of all, by MIC and date."""
     row = MarketSession
-    query = select(row.mic, row.date, row.reason).where(row.is_open.is_(False)).order_by(row.mic, row.date)
+    columns = (row.mic, row.date, row.reason, row.closed_by, row.closed_at)
+    query = select(*columns).where(row.is_open.is_(False)).order_by(row.mic, row.date)
     if mic is not None:
         query = query.where(row.mic == mic)
     return [Closure(*found) for found in connection.execute(query)]
@@ -117,11 +120,12 @@ def is_open(connection: Connection, mic: str, day: date) -> bool | None:
     return found
 
 
-def store_closed(connection: Connection, mic: str, day: date, *, reason: str) -> bool:
+def store_closed(connection: Connection, mic: str, day: date, *, reason: str, by: str, now: datetime) -> bool:
     """Close a session; False when no open session is there (another person may have been first)."""
     row = MarketSession
+    closed = {"is_open": False, "reason": reason, "closed_by": by, "closed_at": now}
     changed = connection.execute(
-        update(row).where(row.mic == mic, row.date == day, row.is_open.is_(True)).values(is_open=False, reason=reason)
+        update(row).where(row.mic == mic, row.date == day, row.is_open.is_(True)).values(**closed)
     )
     return changed.rowcount == 1
 
@@ -133,8 +137,9 @@ def store_reopened(connection: Connection, mic: str, day: date, *, reason: str |
     run that stores bars of their companies.
     """
     row, range_ = MarketSession, _COVERAGE.c
+    opened = {"is_open": True, "reason": reason, "closed_by": None, "closed_at": None}
     changed = connection.execute(
-        update(row).where(row.mic == mic, row.date == day, row.is_open.is_(False)).values(is_open=True, reason=reason)
+        update(row).where(row.mic == mic, row.date == day, row.is_open.is_(False)).values(**opened)
     )
     if changed.rowcount != 1:
         return False

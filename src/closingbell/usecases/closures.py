@@ -13,16 +13,16 @@ from closingbell.jobs.market_time import load_session_list
 from closingbell.stores import job_log, sessions
 from closingbell.stores.marks import claim_origin
 from closingbell.stores.sessions import Closure
+from closingbell.usecases.reasons import checked_name, checked_reason
 from closingbell.utils.text import listed
 
-LONGEST_REASON = 200
 
-
-def add_closure(context: JobContext, mic: str, day: date, *, reason: str) -> Closure | None:
+def add_closure(context: JobContext, mic: str, day: date, *, reason: str, by: str) -> Closure | None:
     """Close a session; the closure that was there already, or None when this one is new."""
-    words = _checked_reason(reason)
+    words = checked_reason(reason, ask="say why the exchange is closed, for those who look later")
     _require_session(context, mic, day)
-    return context.database.write_unit(lambda connection: _close(connection, mic, day, words))
+    closure = Closure(mic, day, words, checked_name(by), context.clock.now())
+    return context.database.write_unit(lambda connection: _close(connection, closure))
 
 
 def remove_closure(context: JobContext, mic: str, day: date) -> bool:
@@ -39,15 +39,6 @@ def list_closures(context: JobContext, mic: str | None = None) -> list[Closure]:
         _require_mic(mic)
     with context.database.read() as connection:
         return sessions.load_closures(connection, mic)
-
-
-def _checked_reason(reason: str) -> str:
-    words = " ".join(reason.split())
-    if not words:
-        raise UsageError("say why the exchange is closed, for those who look later")
-    if len(words) > LONGEST_REASON:
-        raise UsageError(f"the reason has {len(words)} characters; {LONGEST_REASON} are kept")
-    return words
 
 
 def _require_mic(mic: str) -> None:
@@ -73,10 +64,11 @@ def _require_session(context: JobContext, mic: str, day: date) -> None:
     raise UsageError(f"{day}: {mic} has no session on this date")
 
 
-def _close(connection: Connection, mic: str, day: date, reason: str) -> Closure | None:
-    if sessions.store_closed(connection, mic, day, reason=reason):
+def _close(connection: Connection, new: Closure) -> Closure | None:
+    assert new.reason is not None and new.closed_by is not None and new.closed_at is not None
+    if sessions.store_closed(connection, new.mic, new.date, reason=new.reason, by=new.closed_by, now=new.closed_at):
         return None
-    return next((known for known in sessions.load_closures(connection, mic) if known.date == day), None)
+    return next((known for known in sessions.load_closures(connection, new.mic) if known.date == new.date), None)
 
 
 def _reopen(context: JobContext, connection: Connection, mic: str, day: date, special: str | None) -> bool:

@@ -6,10 +6,10 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
-from closingbell.domain.bars import Bar
+from closingbell.domain.bars import MANUAL, Bar
 from closingbell.errors import UsageError
 from closingbell.jobs.context import JobContext
-from closingbell.stores import quarantine, sessions
+from closingbell.stores import prices, quarantine, sessions
 from closingbell.stores.quarantine import ACCEPTED, REJECTED, Doubtful
 
 
@@ -46,6 +46,7 @@ def _accept(connection: Connection, row_id: int, *, note: str, now: datetime) ->
     found = _decide(connection, row_id, note=note, now=now)
     _require_possible(found.bar)
     _require_session(connection, found, now)
+    _require_no_manual(connection, found)
     if not quarantine.store_accepted(connection, found):
         raise UsageError(f"{found.symbol} on {found.bar.date} was changed by somebody else just now; look again")
     quarantine.release(connection, found.company_id, [found.bar.date], at=now, note=f"number {row_id} was {note}")
@@ -69,3 +70,19 @@ def _require_session(connection: Connection, found: Doubtful, now: datetime) -> 
         )
     if session.close_at > now:
         raise UsageError(f"{day}: {found.mic} has not closed yet; decide after the close")
+    if found.is_intraday or found.last_seen_at < session.close_at:
+        raise UsageError(
+            f"{day}: this price is from before the close and cannot be accepted as one; reject it, "
+            "and the next run asks for the close"
+        )
+
+
+def _require_no_manual(connection: Connection, found: Doubtful) -> None:
+    """What a person set stands until a person takes it back."""
+    day = found.bar.date
+    held = prices.load_bars(connection, {found.company_id: day}).get(found.company_id, {}).get(day)
+    if held is not None and held.provider == MANUAL:
+        raise UsageError(
+            f"{day}: the price of {found.symbol} was set by hand; "
+            f"to accept this one, first run: closingbell unset-price {found.symbol} {day} --why ..."
+        )
