@@ -72,6 +72,8 @@ def create_app(
 def _add_what_serves(app: Flask, settings: Settings, *, is_served: bool) -> None:
     if settings.scheduler_api_enabled:
         _add_scheduler_api(app, is_served=is_served)
+    if settings.web_enabled and is_served:
+        add_pages_to(app)
     if settings.jobs_enabled and is_served:
         start_scheduler_of(app)
 
@@ -93,6 +95,19 @@ def _add_scheduler_api(app: Flask, *, is_served: bool) -> None:
     if is_served:
         require_way_in(app.extensions[EXTENSION])
     app.register_blueprint(scheduler_api(app.extensions[JOBS_EXTENSION]))
+
+
+def add_pages_to(app: Flask) -> None:
+    """Serve the pages on this application, behind as many proxies as the settings trust."""
+    from closingbell.web import add_pages  # noqa: PLC0415  (keeps the pages out of every command's start-up)
+
+    context: JobContext = app.extensions[EXTENSION]
+    add_pages(app, app.extensions[JOBS_EXTENSION])
+    hops = context.settings.trusted_proxies
+    if hops:
+        from werkzeug.middleware.proxy_fix import ProxyFix  # noqa: PLC0415  (keeps it out where no proxy is)
+
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
 
 
 def _observer(settings: Settings) -> RunObserver:

@@ -75,8 +75,7 @@ def mic_of(symbol: str) -> str:
 def fetch_sessions(mic: str, first: date, last: date) -> list[tuple[SessionTimes, str | None]]:
     """The sessions of ``mic`` in the range that its calendar knows, each with what is special ("early close")."""
     calendar = _calendar(mic, first.year)
-    start, end = max(first, calendar.first_session.date()), min(last, calendar.last_session.date())
-    labels = calendar.sessions_in_range(start, end)
+    labels = calendar.sessions_in_range(*_within(calendar, first, last))
     early = {label.date() for label in calendar.early_closes}
     opens, closes = calendar.opens[labels], calendar.closes[labels]
     return [
@@ -86,6 +85,23 @@ def fetch_sessions(mic: str, first: date, last: date) -> list[tuple[SessionTimes
         )
         for label, opened, closed in zip(labels, opens, closes, strict=True)
     ]
+
+
+def fetch_holidays(mic: str, first: date, last: date) -> list[tuple[date, str]]:
+    """Days of the range on which ``mic`` has no session though the day of the week has, by the calendar's names."""
+    calendar = _calendar(mic, first.year)
+    named = calendar.regular_holidays
+    names: dict[date, str] = {}
+    if named is not None:
+        found = named.holidays(first, last, return_name=True)
+        names = {label.date(): str(name) for label, name in found.items()}
+    sessions = {label.date() for label in calendar.sessions_in_range(*_within(calendar, first, last))}
+    return [(day, name) for day, name in sorted(names.items()) if day not in sessions and day.weekday() < 5]
+
+
+def _within(calendar: Any, first: date, last: date) -> tuple[date, date]:
+    """The part of a range that the calendar knows."""
+    return max(first, calendar.first_session.date()), min(last, calendar.last_session.date())
 
 
 def calendar_version() -> str:

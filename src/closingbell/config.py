@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 from datetime import time
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from pydantic import AwareDatetime, Field, ValidationError, field_validator, model_validator
+from pydantic import AwareDatetime, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from closingbell.errors import SettingsError
@@ -87,6 +88,19 @@ class Settings(BaseSettings):
         900.0, gt=0, description="A run without progress for so many seconds is cancelled as stalled."
     )
     healthcheck_url: str = Field("", description="A check of a dead-man's switch in the healthchecks protocol.")
+    web_enabled: bool = Field(True, description="False: no pages are served, only what else was turned on.")
+    secret_key: SecretStr = Field(
+        SecretStr(""),
+        description="Signs the sessions of people. Empty: made once and kept in the instance folder; "
+        "several machines need the same one.",
+    )
+    public_url: str = Field(
+        "http://127.0.0.1:8000",
+        description="Where people reach the pages; with https:// cookies are sent over TLS only.",
+    )
+    trusted_proxies: int = Field(
+        0, ge=0, le=5, description="So many reverse proxies before this server may say who asks (X-Forwarded-For)."
+    )
     log_level: str = Field("WARNING", description="DEBUG, INFO, WARNING or ERROR.")
     log_format: str = Field("text", description="text or json.")
 
@@ -106,6 +120,13 @@ class Settings(BaseSettings):
     def _plain_http(cls, value: str) -> str:
         if value and not value.startswith("http://"):
             raise ValueError("must start with http:// (it is spoken to as a plain proxy), or be empty for Yahoo")
+        return value.rstrip("/")
+
+    @field_validator("public_url")
+    @classmethod
+    def _web_address(cls, value: str) -> str:
+        if not value.startswith(("http://", "https://")):
+            raise ValueError("must start with http:// or https://")
         return value.rstrip("/")
 
     @field_validator("log_level")
@@ -158,6 +179,38 @@ class Settings(BaseSettings):
     def clock(self) -> Clock:
         """The clock that everything is told the time by."""
         return OffsetClock(self.closingbell_now) if self.closingbell_now else SystemClock()
+
+
+class ToldSetting(NamedTuple):
+    """One setting as a person may see it: secrets and passwords are left out."""
+
+    name: str
+    value: str
+    origin: str
+    description: str
+
+
+def told_settings(settings: Settings) -> list[ToldSetting]:
+    """Every setting, its value and where it comes from: set, or the default."""
+    return [
+        ToldSetting(
+            name.upper(),
+            _told_value(name, getattr(settings, name)),
+            "set" if name in settings.model_fields_set else "default",
+            field.description or "",
+        )
+        for name, field in Settings.model_fields.items()
+    ]
+
+
+def _told_value(name: str, value: Any) -> str:
+    if isinstance(value, SecretStr):
+        return "(secret)" if value.get_secret_value() else ""
+    text = "" if value is None else str(value)
+    if name == "database_url":
+        return re.sub(r"://([^:/@]*):[^@]*@", r"://\1:***@", text)
+    # A check's address is its key.
+    return "(secret)" if name == "healthcheck_url" and text else text
 
 
 def load_settings(**overrides: Any) -> Settings:

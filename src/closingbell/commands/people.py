@@ -21,10 +21,18 @@ from closingbell.usecases import people
 @click.option("--email", help="The administrator's e-mail; asked for when it is not given.")
 @click.option("--name", help="How pages call the person.")
 @click.option("--password-stdin", is_flag=True, help="Read the password from standard input; needs --email.")
+@click.option("--link", is_flag=True, help="Print a link, good once and for half an hour, to choose the password with.")
 @with_appcontext
-def create_admin(email: str | None, name: str | None, password_stdin: bool) -> None:
-    """Create an administrator; the password is asked for, twice and unseen."""
+def create_admin(email: str | None, name: str | None, password_stdin: bool, link: bool) -> None:
+    """Create an administrator; the password is asked for, twice and unseen, or chosen on the page of a link."""
     context = _ready_context()
+    if link and password_stdin:
+        raise click.UsageError("--link and --password-stdin are two ways to the same password; take one")
+    if link:
+        secret = people.invite_administrator(context, email=email or click.prompt("E-mail"), name=name)
+        click.echo(f"{context.settings.public_url}/welcome/{secret}")
+        click.echo("this link works once, for half an hour; start the pages with: closingbell serve", err=True)
+        return
     if password_stdin and not email:
         raise click.UsageError("--password-stdin needs --email: standard input holds the password alone")
     address = people.checked_email(email or click.prompt("E-mail"))

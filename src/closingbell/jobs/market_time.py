@@ -6,6 +6,8 @@ from collections.abc import Iterator, Sequence
 from datetime import date, datetime, timedelta
 from itertools import pairwise
 
+from sqlalchemy import Connection
+
 from closingbell import calendars
 from closingbell.domain.planning import SessionList, SessionTimes
 from closingbell.jobs.context import JobContext
@@ -62,9 +64,11 @@ def _write_down_missing(
 
 def _write_down(context: JobContext, mic: str, first: date, last: date, now: datetime) -> None:
     found = calendars.fetch_sessions(mic, first, last)
+    holidays = calendars.fetch_holidays(mic, first, last)
     version = calendars.calendar_version()
-    context.database.write_unit(
-        lambda connection: sessions.store_sessions(
-            connection, mic, found, first=first, last=last, version=version, now=now
-        )
-    )
+
+    def unit(connection: Connection) -> None:
+        sessions.store_sessions(connection, mic, found, first=first, last=last, version=version, now=now)
+        sessions.store_holidays(connection, mic, holidays)
+
+    context.database.write_unit(unit)

@@ -26,10 +26,13 @@ if TYPE_CHECKING:
     from closingbell.models.job_tick import SchedulerProcess as SchedulerProcess
     from closingbell.models.market_session import DatabaseMark as DatabaseMark
     from closingbell.models.market_session import MarketCalendar as MarketCalendar
+    from closingbell.models.market_session import MarketHoliday as MarketHoliday
     from closingbell.models.market_session import MarketSession as MarketSession
     from closingbell.models.minute_bar import MinuteBar as MinuteBar
     from closingbell.models.minute_bar import WatchedCompany as WatchedCompany
     from closingbell.models.notification import Notification as Notification
+    from closingbell.models.operator import AuditEntry as AuditEntry
+    from closingbell.models.operator import OneTimeLink as OneTimeLink
     from closingbell.models.portfolio import Account as Account
     from closingbell.models.portfolio import Order as Order
     from closingbell.models.portfolio import User as User
@@ -45,9 +48,10 @@ _HOMES = {
     "decision": ("CompanyDecision",),
     "job_log": ("JobLog", "JobLogItem"),
     "job_tick": ("ApiToken", "Incident", "JobRequest", "JobState", "JobTick", "SchedulerProcess"),
-    "market_session": ("DatabaseMark", "MarketCalendar", "MarketSession"),
+    "market_session": ("DatabaseMark", "MarketCalendar", "MarketHoliday", "MarketSession"),
     "minute_bar": ("MinuteBar", "WatchedCompany"),
     "notification": ("Notification",),
+    "operator": ("AuditEntry", "OneTimeLink"),
     "portfolio": ("Account", "Order", "User"),
     "price_history": ("PriceCoverage", "PriceGap", "PriceHistory", "PriceRevision", "QuarantinedBar"),
 }

@@ -29,6 +29,16 @@ class MarketSession(Base):
     closed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
 
+class MarketHoliday(Base):
+    """A day on which a MIC has no session, by the name that its calendar gives it; weekends have no row."""
+
+    __tablename__ = "market_holiday"
+
+    mic: Mapped[str] = mapped_column(Mic, primary_key=True)
+    date: Mapped[date] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(String(100))
+
+
 class MarketCalendar(Base):
     """The range of dates for which a MIC's sessions have been written down."""
 

@@ -4,16 +4,25 @@ from __future__ import annotations
 
 from datetime import date, datetime
 from decimal import Decimal
+from uuid import uuid4
 
-from sqlalchemy import BigInteger, ForeignKey, Index, String, UniqueConstraint
+from sqlalchemy import BigInteger, ForeignKey, Index, String, Text, UniqueConstraint, false
 from sqlalchemy.orm import Mapped, mapped_column
 
 from closingbell.models.base import MYSQL, Base
 from closingbell.models.types import BigId, Currency, Money, Price, Quantity, UtcDateTime
 
 
+def _new_uniquifier() -> str:
+    return uuid4().hex
+
+
 class User(Base):
-    """A person; administrators operate the jobs and are told when one fails."""
+    """A person. Administrators operate the jobs and are told when one fails, viewers look; all see their own accounts.
+
+    ``fs_uniquifier`` is what a session names: a new one ends every session. ``tf_…`` and ``mf_…`` hold the second
+    factor, where there is one.
+    """
 
     __tablename__ = "app_user"
 
@@ -23,6 +32,11 @@ class User(Base):
     password_hash: Mapped[str | None] = mapped_column(String(255))
     is_active: Mapped[bool] = mapped_column(default=True)
     is_administrator: Mapped[bool] = mapped_column(default=False)
+    is_viewer: Mapped[bool] = mapped_column(default=False, server_default=false())
+    fs_uniquifier: Mapped[str] = mapped_column(String(64), unique=True, default=_new_uniquifier)
+    tf_primary_method: Mapped[str | None] = mapped_column(String(64))
+    tf_totp_secret: Mapped[str | None] = mapped_column(String(255))
+    mf_recovery_codes: Mapped[str | None] = mapped_column(Text)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 

@@ -66,6 +66,7 @@ class RunFilter:
     since: datetime | None = None
     symbol: str | None = None
     after_id: int | None = None
+    before_id: int | None = None
 
 
 def recent_runs(database: Database, wanted: RunFilter | None = None, *, limit: int = 20) -> list[RunView]:
@@ -80,6 +81,8 @@ def recent_runs(database: Database, wanted: RunFilter | None = None, *, limit: i
         query = query.where(JobLog.started_at >= chosen.since)
     if chosen.after_id is not None:
         query = query.where(JobLog.id > chosen.after_id)
+    if chosen.before_id is not None:
+        query = query.where(JobLog.id < chosen.before_id)
     if chosen.symbol is not None:
         with_symbol = select(JobLogItem.job_log_id).where(JobLogItem.symbol == chosen.symbol)
         query = query.where(JobLog.id.in_(with_symbol))

@@ -26,6 +26,15 @@ def require_tables(database: Database) -> None:
         raise
 
 
+def is_ready(database: Database) -> bool:
+    """Whether the database answers and has its tables."""
+    try:
+        require_tables(database)
+    except (DatabaseNotReadyError, DBAPIError):
+        return False
+    return True
+
+
 def claim_origin(database: Database, origin: str, *, clock: Clock) -> None:
     """Mark an unmarked database as ``live`` or ``replay``; raise OriginMismatchError when it is the other kind.
 

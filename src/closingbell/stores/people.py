@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, insert, or_, select, update
 
-from closingbell.models import ApiToken, Base, User
+from closingbell.models import ApiToken, AuditEntry, Base, OneTimeLink, User
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +53,11 @@ def find_person(connection: Connection, email: str) -> Person | None:
     return None if row is None else Person(*row)
 
 
+def has_password(connection: Connection, user_id: int) -> bool:
+    """Whether a person has a password."""
+    return connection.scalar(select(User.password_hash).where(User.id == user_id)) is not None
+
+
 def load_administrators(connection: Connection) -> list[Person]:
     """Every active administrator, the first one first."""
     query = select(*_columns(User, Person)).where(User.is_active, User.is_administrator).order_by(User.id)
@@ -60,7 +65,7 @@ def load_administrators(connection: Connection) -> list[Person]:
 
 
 def store_administrator(
-    connection: Connection, *, email: str, name: str | None, password_hash: str, now: datetime
+    connection: Connection, *, email: str, name: str | None, password_hash: str | None, now: datetime
 ) -> int:
     """Store a new administrator, return the id; an IntegrityError says that the e-mail is taken."""
     row = {"email": email, "name": name, "password_hash": password_hash, "created_at": now}
@@ -98,6 +103,61 @@ def store_used(connection: Connection, token_id: int, *, now: datetime, unless_s
     is_old = or_(row.last_used_at.is_(None), row.last_used_at <= unless_since)
     changed = connection.execute(update(row).where(row.id == token_id, is_old).values(last_used_at=now))
     return changed.rowcount == 1
+
+
+def store_link(connection: Connection, user_id: int, *, secret_hash: str, now: datetime, expires_at: datetime) -> None:
+    """Store a one-time link of a person; links made before are used up by it."""
+    row = OneTimeLink
+    connection.execute(update(row).where(row.user_id == user_id, row.used_at.is_(None)).values(used_at=now))
+    _insert(
+        connection, row, {"user_id": user_id, "secret_hash": secret_hash, "created_at": now, "expires_at": expires_at}
+    )
+
+
+def find_link(connection: Connection, secret_hash: str, *, now: datetime) -> Person | None:
+    """The active person whose unused and unexpired link this is."""
+    row = OneTimeLink
+    query = (
+        select(*_columns(User, Person))
+        .join(row, row.user_id == User.id)
+        .where(row.secret_hash == secret_hash, row.used_at.is_(None), row.expires_at > now, User.is_active)
+    )
+    found = connection.execute(query).one_or_none()
+    return None if found is None else Person(*found)
+
+
+def use_link(connection: Connection, secret_hash: str, *, now: datetime) -> bool:
+    """Use a link up; False when somebody did so before, or when it has expired."""
+    row = OneTimeLink
+    changed = connection.execute(
+        update(row)
+        .where(row.secret_hash == secret_hash, row.used_at.is_(None), row.expires_at > now)
+        .values(used_at=now)
+    )
+    return changed.rowcount == 1
+
+
+def store_password(connection: Connection, user_id: int, *, password_hash: str, uniquifier: str) -> None:
+    """Give a person a new password; a new uniquifier ends every session that is open."""
+    connection.execute(
+        update(User).where(User.id == user_id).values(password_hash=password_hash, fs_uniquifier=uniquifier)
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """One action of a person: who did what to which thing, from which address."""
+
+    who: str
+    action: str
+    target: str
+    detail: str | None = None
+    address: str | None = None
+
+
+def store_action(connection: Connection, action: Action, *, now: datetime) -> None:
+    """Write down what a person did."""
+    _insert(connection, AuditEntry, {**{name: getattr(action, name) for name in Action.__slots__}, "at": now})
 
 
 def _columns(model: type[Base], shape: type[Any]) -> list[Any]:

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Date, column, delete, or_, select, update
 from sqlalchemy import table as raw_table
 
 from closingbell.domain.planning import SessionTimes
-from closingbell.models import MarketCalendar, MarketSession
+from closingbell.models import MarketCalendar, MarketHoliday, MarketSession
 from closingbell.stores.upsert import table_of, upsert
 
 # Its sessions are kept whether or not a company of it is held.
@@ -100,6 +100,21 @@ def store_sessions(
         first, last = min(first, known[0]), max(last, known[1])
     row = {"mic": mic, "first_date": first, "last_date": last, "filled_at": now, "version": version}
     upsert(connection, MarketCalendar, [row], update=("first_date", "last_date", "filled_at", "version"))
+
+
+def store_holidays(connection: Connection, mic: str, holidays: Sequence[tuple[date, str]]) -> None:
+    """Write down by what name a MIC is closed on these days."""
+    rows = [{"mic": mic, "date": day, "name": name[:100]} for day, name in holidays]
+    upsert(connection, MarketHoliday, rows, update=("name",))
+
+
+def load_holidays(connection: Connection, mic: str, *, first: date, last: date) -> dict[date, str]:
+    """The names of the days on which a MIC is closed, as its calendar or a person gives them."""
+    row = table_of(MarketHoliday).c
+    query = select(row.date, row.name).where(row.mic == mic, row.date.between(first, last))
+    names: dict[date, str] = {found.date: found.name for found in connection.execute(query)}
+    closed = load_closures(connection, mic)
+    return names | {one.date: one.reason or "closed" for one in closed if first <= one.date <= last}
 
 
 def load_closures(connection: Connection, mic: str | None = None) -> list[Closure]:

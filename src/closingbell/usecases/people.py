@@ -1,4 +1,4 @@
-"""Who may come in: administrators with a password, programs with a token.
+"""Who may come in: people with a password or a link that lets them choose one, programs with a token.
 
 Times here are real ones, whatever clock the jobs follow: who may do what is no part of a simulation.
 """
@@ -14,6 +14,7 @@ from datetime import timedelta
 from typing import Literal
 
 from argon2 import PasswordHasher
+from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
 from closingbell.errors import NotAllowedError, NotAuthenticatedError, UsageError
@@ -36,6 +37,9 @@ _SECRET_BYTES = 32
 # Compared with when no token has the number shown, so that an answer takes as long as for one that exists.
 _NO_HASH = "0" * 64
 _USE_IS_WRITTEN_EVERY = timedelta(minutes=1)
+
+# How long a one-time link may be used.
+LINK_LASTS = timedelta(minutes=30)
 
 _hasher = PasswordHasher()
 
@@ -62,6 +66,57 @@ def create_administrator(context: JobContext, *, email: str, password: str, name
         )
     except IntegrityError:
         raise UsageError(f"there is somebody with the e-mail {address} already") from None
+
+
+def invite_administrator(context: JobContext, *, email: str, name: str | None = None) -> str:
+    """Store a new administrator without a password, and return the secret of a link to choose one with.
+
+    For an administrator who has none yet a new link is made, and the old one is used up. Raise UsageError when the
+    person is there and has a password.
+    """
+    address = checked_email(email)
+    shown_name = checked_name(name, longest=200, what="the name") if name else None
+    secret = secrets.token_urlsafe(_SECRET_BYTES)
+    now = context.wall.now()
+
+    def unit(connection: Connection) -> None:
+        known = people.find_person(connection, address)
+        if known is not None and (people.has_password(connection, known.id) or not known.is_administrator):
+            raise UsageError(f"there is somebody with the e-mail {address} already")
+        user_id = (
+            known.id
+            if known
+            else people.store_administrator(connection, email=address, name=shown_name, password_hash=None, now=now)
+        )
+        people.store_link(connection, user_id, secret_hash=_hash_of(secret), now=now, expires_at=now + LINK_LASTS)
+
+    context.database.write_unit(unit)
+    return secret
+
+
+def link_owner(context: JobContext, secret: str) -> people.Person | None:
+    """The person whom a link lets in, or None when it was used, has expired, or never was one."""
+    with context.database.read() as connection:
+        return people.find_link(connection, _hash_of(secret), now=context.wall.now())
+
+
+def choose_password(context: JobContext, secret: str, password: str) -> people.Person:
+    """Use a link up: its person has this password from now on. Raise UsageError when either cannot be."""
+    now = context.wall.now()
+
+    def unit(connection: Connection) -> people.Person:
+        person = people.find_link(connection, _hash_of(secret), now=now)
+        if person is None:
+            raise UsageError("this link was used already, or has expired; closingbell create-admin makes a new one")
+        check_password(password, email=person.email)
+        if not people.use_link(connection, _hash_of(secret), now=now):
+            raise UsageError("this link was used a moment ago")
+        people.store_password(
+            connection, person.id, password_hash=_hasher.hash(password), uniquifier=secrets.token_hex(16)
+        )
+        return person
+
+    return context.database.write_unit(unit)
 
 
 def checked_email(email: str) -> str:
@@ -162,6 +217,12 @@ def _note_use(context: JobContext, token: people.StoredToken) -> None:
     # Looked at before writing: a poll every second must not queue for SQLite's one writer every time.
     if token.last_used_at is None or token.last_used_at <= since:
         context.database.write_unit(lambda c: people.store_used(c, token.id, now=now, unless_since=since))
+
+
+def note_action(context: JobContext, action: people.Action) -> None:
+    """Write down what a person did, now."""
+    now = context.wall.now()
+    context.database.write_unit(lambda c: people.store_action(c, action, now=now))
 
 
 def has_way_in(context: JobContext) -> bool:

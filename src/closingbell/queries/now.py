@@ -1,0 +1,155 @@
+"""Is everything all right: the first page, and what it is made of."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from statistics import median
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import Connection, func, select
+
+from closingbell.domain.market_clock import MarketClock, read_clock
+from closingbell.domain.planning import SessionTimes
+from closingbell.jobs.registry import Registry
+from closingbell.models import Incident, JobLog, QuarantinedBar
+from closingbell.queries.jobs import JobView, list_jobs, list_schedulers
+from closingbell.stores import sessions
+from closingbell.stores.database import Database
+from closingbell.stores.upsert import table_of
+
+STRIP = 30
+DAILY = "daily_price_update"
+_AROUND = timedelta(days=12)
+# Where an exchange is, for the name of its day; all others are told in New York's.
+_NEW_YORK = ZoneInfo("America/New_York")
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """One run in a strip of outcomes."""
+
+    run_id: int
+    status: str
+    started_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class JobNow:
+    """A job with its newest outcomes (oldest first), its usual and its last duration."""
+
+    job: JobView
+    strip: tuple[Mark, ...]
+    usual_s: float | None
+    last_s: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Closes:
+    """What the newest daily run left: expected and stored closes, and the run that says so."""
+
+    run_id: int
+    message: str | None
+    status: str
+    expected_count: int
+    covered_count: int
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class OpenIncident:
+    """Something that went wrong and goes on."""
+
+    job_name: str
+    kind: str
+    opened_at: datetime
+    seen_count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Now:
+    """Everything on the first page."""
+
+    at: datetime
+    clocks: tuple[MarketClock, ...]
+    is_scheduler_alive: bool
+    scheduler_seen_at: datetime | None
+    closes: Closes | None
+    jobs: tuple[JobNow, ...]
+    incidents: tuple[OpenIncident, ...]
+    quarantined_count: int
+
+    @property
+    def newest_closed(self) -> date | None:
+        """The newest closed session over all markets in use."""
+        return max((clock.last_closed for clock in self.clocks if clock.last_closed), default=None)
+
+
+def look(database: Database, registry: Registry, *, now: datetime, wall: datetime, disabled: frozenset[str]) -> Now:
+    """The state of everything at ``now`` (the jobs' clock); ``wall`` is real time, by which processes are alive."""
+    views = list_jobs(database, registry, now=now, disabled=disabled)
+    schedulers = list_schedulers(database, wall=wall)
+    with database.read() as connection:
+        return Now(
+            at=now,
+            clocks=_clocks(connection, now),
+            is_scheduler_alive=any(one.is_alive for one in schedulers),
+            scheduler_seen_at=max((one.heartbeat_at for one in schedulers), default=None),
+            closes=_closes(connection),
+            jobs=tuple(_job_now(connection, view) for view in views),
+            incidents=_incidents(connection),
+            quarantined_count=_count_quarantined(connection),
+        )
+
+
+def _clocks(connection: Connection, now: datetime) -> tuple[MarketClock, ...]:
+    known = sessions.load_sessions_in_use(connection, now - _AROUND, last=now + _AROUND)
+    return tuple(_clock(connection, mic, of_mic, now) for mic, of_mic in sorted(known.items()) if of_mic)
+
+
+def _clock(connection: Connection, mic: str, of_mic: Sequence[SessionTimes], now: datetime) -> MarketClock:
+    first, last = (now - _AROUND).date(), (now + _AROUND).date()
+    holidays = sessions.load_holidays(connection, mic, first=first, last=last)
+    return read_clock(mic, of_mic, holidays, now=now, zone=_NEW_YORK)
+
+
+def _closes(connection: Connection) -> Closes | None:
+    log = table_of(JobLog).c
+    query = (
+        select(log.id, log.message, log.status, log.expected_count, log.covered_count, log.completed_at)
+        .where(log.job_name == DAILY, log.completed_at.is_not(None))
+        .order_by(log.started_at.desc())
+        .limit(1)
+    )
+    row = connection.execute(query).one_or_none()
+    return None if row is None else Closes(*row)
+
+
+def _job_now(connection: Connection, view: JobView) -> JobNow:
+    log = table_of(JobLog).c
+    query = (
+        select(log.id, log.status, log.started_at, log.completed_at)
+        .where(log.job_name == view.id)
+        .order_by(log.started_at.desc(), log.id.desc())
+        .limit(STRIP)
+    )
+    rows = list(connection.execute(query))
+    lasted = [(ended - began).total_seconds() for _, _, began, ended in rows if ended is not None]
+    return JobNow(
+        job=view,
+        strip=tuple(Mark(run_id, status, began) for run_id, status, began, _ in reversed(rows)),
+        usual_s=median(lasted) if lasted else None,
+        last_s=lasted[0] if lasted else None,
+    )
+
+
+def _incidents(connection: Connection) -> tuple[OpenIncident, ...]:
+    row = table_of(Incident).c
+    query = select(row.job_name, row.kind, row.opened_at, row.seen_count).where(row.active_key.is_not(None))
+    return tuple(OpenIncident(*found) for found in connection.execute(query.order_by(row.opened_at)))
+
+
+def _count_quarantined(connection: Connection) -> int:
+    row = table_of(QuarantinedBar).c
+    return connection.scalar(select(func.count()).where(row.released_at.is_(None))) or 0

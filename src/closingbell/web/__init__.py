@@ -1,0 +1,44 @@
+"""The pages: server-rendered, readable without JavaScript, nothing reachable without signing in."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from flask import Blueprint, Flask
+
+from closingbell.jobs.context import EXTENSION, JobContext
+from closingbell.jobs.registry import Registry
+from closingbell.web import errors, guard, health, jobs, notifications, now, people, runs, settings, welcome
+from closingbell.web.headers import seal
+from closingbell.web.looks import add_looks
+from closingbell.web.secret_key import load_secret_key
+
+BLUEPRINT = "pages"
+# The pages of the frame, in its order: endpoint, label, and the right that shows it.
+FRAME = (
+    ("pages.now", "Now", guard.Right.VIEWER),
+    ("pages.runs", "Runs", guard.Right.VIEWER),
+    ("pages.notifications", "Notifications", guard.Right.MEMBER),
+    ("pages.settings", "Settings", guard.Right.MEMBER),
+)
+
+
+def add_pages(app: Flask, registry: Registry) -> None:
+    """Put the pages, sign-in and their guard on an application."""
+    context: JobContext = app.extensions[EXTENSION]
+    # The application's own templates come before those that extensions bring.
+    app.template_folder = str(Path(__file__).parent / "templates")
+    people.add_people(app, context, load_secret_key(context.settings))
+    pages = Blueprint(BLUEPRINT, __name__, static_folder="static", static_url_path="/assets")
+    health.add_routes(pages)
+    welcome.add_routes(pages)
+    now.add_routes(pages, registry)
+    jobs.add_routes(pages, registry)
+    runs.add_routes(pages, registry)
+    notifications.add_routes(pages)
+    settings.add_routes(pages, registry)
+    app.register_blueprint(pages)
+    add_looks(app, FRAME)
+    guard.add_guard(app)
+    app.after_request(seal)
+    errors.add_pages_of_errors(app)

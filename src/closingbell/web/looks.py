@@ -1,0 +1,122 @@
+"""How values look on every page: instants, counts, durations, outcomes; and what every page's frame shows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from flask import Flask, request
+from flask_security import current_user
+from markupsafe import Markup
+
+from closingbell.domain.money import plain
+from closingbell.jobs.context import current_context
+from closingbell.queries.notifications import count_unread
+from closingbell.web.guard import Right, right_of_user
+
+NEW_YORK = ZoneInfo("America/New_York")
+THEME_COOKIE = "closingbell_theme"
+
+# outcome or status -> the word that styles it; colour never tells alone, the word stands beside it.
+TONES = {
+    "SUCCESS": "good",
+    "PARTIAL": "warn",
+    "FAILED": "bad",
+    "RUNNING": "busy",
+    "stored": "good",
+    "unchanged": "good",
+    "provisional": "warn",
+    "quarantined": "warn",
+    "missing": "warn",
+    "failed": "bad",
+    "skipped": "idle",
+    "ok": "good",
+    "warn": "warn",
+    "fail": "bad",
+}
+
+
+def add_looks(app: Flask, frame: Sequence[tuple[str, str, Right]]) -> None:
+    """Filters of the templates, and what every page is given; ``frame`` are the pages that its head leads to."""
+    for name, function in (
+        ("moment", moment),
+        ("day", day),
+        ("count", count),
+        ("seconds", seconds),
+        ("tone", tone),
+        ("number", number),
+        ("words", words),
+    ):
+        app.template_filter(name)(function)
+    app.context_processor(_frame)
+    app.context_processor(lambda: {"pages_of_the_frame": frame})
+
+
+def _frame() -> dict[str, Any]:
+    """What the frame of every page shows; an anonymous person's has no more than a title."""
+    right = right_of_user()
+    theme = request.cookies.get(THEME_COOKIE, "")
+    frame: dict[str, Any] = {"right": int(right), "Right": Right, "theme": theme if theme in {"light", "dark"} else ""}
+    if right is not Right.ANYBODY:
+        frame["unread_count"] = count_unread(current_context().database, current_user.id)
+        frame["is_replay"] = current_context().settings.is_replay
+    return frame
+
+
+def moment(at: datetime | None, otherwise: str = "never") -> Markup | str:
+    """An instant in New York time; a script adds the reader's own."""
+    if at is None:
+        return otherwise
+    shown = at.astimezone(NEW_YORK).strftime("%Y-%m-%d %H:%M %Z")
+    return Markup('<time datetime="{}">{}</time>').format(at.astimezone(UTC).isoformat(timespec="seconds"), shown)
+
+
+def day(on: date | None, otherwise: str = "none") -> str:
+    """``Fri 2012-11-30``."""
+    return otherwise if on is None else f"{on:%a %Y-%m-%d}"
+
+
+def count(value: int | None) -> str:
+    """``12,154``."""
+    return "–" if value is None else f"{value:,}"
+
+
+def seconds(value: float | None, otherwise: str = "–") -> str:
+    """A duration a person can compare: ``0.4 s``, ``3 min 20 s``, ``2 h 5 min``."""
+    if value is None:
+        return otherwise
+    if value < 10:
+        return f"{value:.1f} s"
+    whole = round(value)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    if whole < 2 * 86_400:
+        return f"{whole // 3600} h {whole % 3600 // 60} min"
+    return f"{whole // 86_400} days"
+
+
+def number(value: Decimal | None, decimals: int | None = None) -> str:
+    """An exact number with thousands apart; ``decimals`` rounds what is shown, never what is stored."""
+    if value is None:
+        return "–"
+    return f"{value:,.{decimals}f}" if decimals is not None else _grouped(plain(value))
+
+
+def _grouped(text: str) -> str:
+    whole, dot, rest = text.partition(".")
+    return f"{int(whole):,}{dot}{rest}" if whole.lstrip("-") not in {"", "0"} else text
+
+
+def tone(status: str | None) -> str:
+    """The style of a status or outcome."""
+    return TONES.get(status or "", "idle")
+
+
+def words(status: str) -> str:
+    """``SUCCESS`` as ``success``; ``daily_price_update`` as ``daily price update``."""
+    return status.replace("_", " ").lower()

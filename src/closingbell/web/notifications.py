@@ -1,0 +1,38 @@
+"""*Notifications*: a person's own messages."""
+
+from __future__ import annotations
+
+from flask import Blueprint, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_security import current_user
+
+from closingbell.jobs.context import current_context
+from closingbell.queries.notifications import list_notifications
+from closingbell.usecases.notifications import mark_read
+from closingbell.web.guard import Right, needs
+
+SHOWN = 100
+
+
+def add_routes(pages: Blueprint) -> None:
+    """The routes of this module."""
+    pages.add_url_rule("/notifications", view_func=notifications)
+    pages.add_url_rule("/notifications", "read_notifications", read_notifications, methods=["POST"])
+
+
+@needs(Right.MEMBER)
+def notifications() -> ResponseReturnValue:
+    """The newest messages of the person who asks."""
+    unread_only = request.args.get("unread") == "1"
+    found = list_notifications(
+        current_context().database, user_id=current_user.id, unread_only=unread_only, limit=SHOWN
+    )
+    return render_template("notifications.html", messages=found, unread_only=unread_only)
+
+
+@needs(Right.MEMBER)
+def read_notifications() -> ResponseReturnValue:
+    """Mark one message, or all that were shown, as read."""
+    ids = [int(text) for text in request.form.getlist("id") if text.isdecimal() and len(text) < 19]
+    mark_read(current_context(), ids, user_id=current_user.id)
+    return redirect(url_for("pages.notifications"))

@@ -1,0 +1,182 @@
+"""Signing in: Flask-Security over the people's table, with its own session on our engine."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Callable
+from typing import Any
+from uuid import uuid4
+
+from flask import Flask, request
+from flask_limiter import Limiter
+from flask_limiter.util import get_remote_address
+from flask_login import user_logged_out
+from flask_security import RoleMixin, Security, SQLAlchemySessionUserDatastore, UserMixin
+from flask_security.signals import user_authenticated
+from sqlalchemy.orm import registry, scoped_session, sessionmaker
+
+from closingbell.jobs.context import JobContext
+from closingbell.models import User
+from closingbell.stores.people import Action
+from closingbell.stores.upsert import table_of
+from closingbell.usecases import people
+
+# So many wrong tries in a minute from one address, and in an hour for one person.
+FROM_ONE_ADDRESS = "5 per minute"
+FOR_ONE_PERSON = "10 per hour"
+
+
+class Role(RoleMixin):
+    """A role by its name."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.permissions: list[str] = []
+
+
+class Person(UserMixin):
+    """A person as Flask-Security knows one; the same table as ``User``."""
+
+    id: int
+    email: str
+    name: str | None
+    is_administrator: bool
+    is_viewer: bool
+    fs_uniquifier: str
+
+    @property
+    def roles(self) -> list[RoleMixin]:  # type: ignore[override]
+        """The roles that the columns say."""
+        names = {"administrator": self.is_administrator, "viewer": self.is_viewer}
+        return [Role(name) for name, is_so in names.items() if is_so]
+
+
+_mapped: list[bool] = []
+
+
+def _map_person() -> None:
+    """Give the people's table its second mapping, once in a process: with the names that Flask-Security wants."""
+    if _mapped:
+        return
+    table = table_of(User)
+    renamed = {"password": table.c.password_hash, "active": table.c.is_active}
+    registry().map_imperatively(Person, table, properties=renamed)
+    _mapped.append(True)
+
+
+class Datastore(SQLAlchemySessionUserDatastore):
+    """People in the database; roles are columns of theirs."""
+
+    def find_user(self, case_insensitive: bool = False, **kwargs: Any) -> Person | None:
+        """The person of that id, e-mail or session; the transaction ends with the look.
+
+        One that went on would have to become a writing one later, which SQLite refuses once somebody else wrote.
+        """
+        found: Person | None = super().find_user(case_insensitive, **kwargs)
+        self.db.session.commit()
+        return found
+
+    def find_role(self, role: str) -> Role | None:
+        """A role of that name."""
+        return Role(role) if role in {"administrator", "viewer"} else None
+
+
+def add_people(app: Flask, context: JobContext, secret_key: str) -> None:
+    """Sessions, sign-in, second factor and its limits."""
+    _map_person()
+    session = scoped_session(sessionmaker(context.database.engine, expire_on_commit=False))
+    app.teardown_appcontext(lambda _error: session.remove())
+    app.config.update(_settings(context, secret_key))
+    datastore = Datastore(session, Person, Role)
+    app.extensions["closingbell_people"] = datastore
+    Security(app, datastore)
+    user_logged_out.connect(_end_sessions(datastore), app, weak=False)
+    user_authenticated.connect(_note_sign_in(context), app, weak=False)
+    _limit_sign_in(app)
+
+
+def _settings(context: JobContext, secret_key: str) -> dict[str, Any]:
+    is_secure = context.settings.public_url.startswith("https://")
+    return {
+        "SECRET_KEY": secret_key,
+        "SESSION_COOKIE_NAME": "__Host-closingbell" if is_secure else "closingbell",
+        "SESSION_COOKIE_SECURE": is_secure,
+        "SESSION_COOKIE_HTTPONLY": True,
+        "SESSION_COOKIE_SAMESITE": "Lax",
+        "PERMANENT_SESSION_LIFETIME": 12 * 3600,
+        # Hashes are argon2's own, without a second hash around them, so that commands and pages agree.
+        "SECURITY_PASSWORD_SINGLE_HASH": True,
+        "SECURITY_PASSWORD_HASH": "argon2",
+        "SECURITY_PASSWORD_SCHEMES": ["argon2"],
+        "SECURITY_DEPRECATED_PASSWORD_SCHEMES": [],
+        "SECURITY_PASSWORD_SALT": _derived(secret_key, "password"),
+        "SECURITY_PASSWORD_LENGTH_MIN": people.SHORTEST_PASSWORD,
+        "SECURITY_RETURN_GENERIC_RESPONSES": True,
+        "SECURITY_REGISTERABLE": False,
+        "SECURITY_RECOVERABLE": False,
+        "SECURITY_CHANGEABLE": True,
+        "SECURITY_CHANGE_URL": "/password",
+        "SECURITY_SEND_PASSWORD_CHANGE_EMAIL": False,
+        "SECURITY_LOGIN_URL": "/sign-in",
+        "SECURITY_LOGOUT_URL": "/sign-out",
+        "SECURITY_LOGOUT_METHODS": ["POST"],
+        "SECURITY_POST_LOGIN_VIEW": "/",
+        "SECURITY_POST_LOGOUT_VIEW": "/sign-in",
+        "SECURITY_POST_CHANGE_VIEW": "/settings",
+        "SECURITY_UNAUTHORIZED_VIEW": None,
+        "SECURITY_EMAIL_VALIDATOR_ARGS": {"check_deliverability": False},
+        "SECURITY_JOIN_USER_ROLES": False,
+        "SECURITY_TRACKABLE": False,
+        "SECURITY_DEFAULT_REMEMBER_ME": False,
+        "SECURITY_FRESHNESS_GRACE_PERIOD": 3600,
+        "SECURITY_TWO_FACTOR": True,
+        "SECURITY_TWO_FACTOR_REQUIRED": False,
+        "SECURITY_TWO_FACTOR_ENABLED_METHODS": ["authenticator"],
+        "SECURITY_TWO_FACTOR_ALWAYS_VALIDATE": True,
+        "SECURITY_TOTP_SECRETS": {"1": _derived(secret_key, "totp")},
+        "SECURITY_TOTP_ISSUER": "closingbell",
+        "SECURITY_MULTI_FACTOR_RECOVERY_CODES": False,
+        "WTF_CSRF_TIME_LIMIT": None,
+        "MAX_CONTENT_LENGTH": 16 * 1024 * 1024,
+    }
+
+
+def _derived(secret_key: str, what: str) -> str:
+    """A secret for one purpose; each is of no use for another."""
+    return base64.b32encode(hashlib.sha256(f"closingbell {what} {secret_key}".encode()).digest()).decode().rstrip("=")
+
+
+def _end_sessions(datastore: Datastore) -> Callable[..., None]:
+    """Signing out ends every session of the person: a stolen cookie is worth nothing from then on."""
+
+    def end(_app: Flask, user: Person, **_more: Any) -> None:
+        datastore.set_uniquifier(user, uuid4().hex)
+        datastore.commit()  # type: ignore[no-untyped-call]
+
+    return end
+
+
+def _note_sign_in(context: JobContext) -> Callable[..., None]:
+    def told(_app: Flask, user: Person, **_more: Any) -> None:
+        people.note_action(context, Action(user.email, "sign in", user.email, None, request.remote_addr))
+
+    return told
+
+
+def _limit_sign_in(app: Flask) -> None:
+    """Wrong passwords are slow to try, from one address and for one person."""
+    limiter = Limiter(get_remote_address, app=app, storage_uri="memory://", strategy="moving-window")
+
+    def only_posts() -> bool:
+        return request.method != "POST"
+
+    for endpoint in ("security.login", "security.two_factor_token_validation"):
+        view: Any = app.view_functions[endpoint]
+        limited: Any = limiter.limit(FROM_ONE_ADDRESS, exempt_when=only_posts)(view)
+        limited = limiter.limit(FOR_ONE_PERSON, key_func=_person_tried, exempt_when=only_posts)(limited)
+        app.view_functions[endpoint] = limited
+
+
+def _person_tried() -> str:
+    return f"person:{request.form.get('email', '').strip().lower()[:254] or get_remote_address()}"

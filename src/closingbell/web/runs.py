@@ -1,0 +1,165 @@
+"""*Runs* and *a run*: filters, live progress, outcomes grouped by error, cancel and retry."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import orjson
+from flask import Blueprint, Response, abort, flash, redirect, render_template, request, stream_with_context, url_for
+from flask.typing import ResponseReturnValue
+from flask_security import current_user
+
+from closingbell.domain.runs import RunStatus
+from closingbell.jobs.context import JobContext, current_context
+from closingbell.jobs.registry import Registry
+from closingbell.queries.jobs import find_run, recent_ticks
+from closingbell.queries.runs import ItemView, RunFilter, RunView, recent_runs, run_items
+from closingbell.usecases import control
+from closingbell.web.guard import Right, needs, note
+
+RUNS_A_PAGE = 50
+# A live view ends by itself, so that no thread of the server is held for ever; the browser then asks again.
+LONGEST_STREAM_S = 120.0
+STREAM_EVERY_S = 1.0
+SHOWN_OF_A_GROUP = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Companies of a run that ended alike."""
+
+    outcome: str
+    error_kind: str | None
+    items: tuple[ItemView, ...]
+
+
+def add_routes(pages: Blueprint, registry: Registry) -> None:
+    """The routes of this module."""
+
+    @needs(Right.VIEWER)
+    def runs() -> ResponseReturnValue:
+        chosen = RunFilter(
+            job_name=request.args.get("job") or None,
+            status=_status(),
+            symbol=request.args.get("symbol", "").strip().upper() or None,
+            before_id=request.args.get("before", type=int),
+        )
+        database = current_context().database
+        found = recent_runs(database, chosen, limit=RUNS_A_PAGE + 1)
+        ticks = recent_ticks(database, chosen.job_name) if chosen.job_name and chosen.job_name in registry else []
+        return render_template(
+            "runs.html",
+            runs=found[:RUNS_A_PAGE],
+            older=found[RUNS_A_PAGE - 1].id if len(found) > RUNS_A_PAGE else None,
+            chosen=chosen,
+            ticks=ticks,
+            job_names=sorted(registry),
+            statuses=[status.value for status in RunStatus],
+        )
+
+    @needs(Right.ADMINISTRATOR)
+    def ask_run(run_id: int, what: str) -> ResponseReturnValue:
+        run = find_run(current_context().database, run_id)
+        if what not in {"cancel", "retry"}:
+            abort(404)
+        return render_template("ask_run.html", run=run, what=what)
+
+    @needs(Right.ADMINISTRATOR)
+    def do_run(run_id: int, what: str) -> ResponseReturnValue:
+        context, who = current_context(), f"web:{current_user.email}"
+        run = find_run(context.database, run_id)
+        if what == "cancel":
+            stops = control.cancel_run(context, run.id, by=who)
+            said = "It will stop within seconds." if stops else "It had ended already, or was being stopped."
+        elif what == "retry":
+            request_id = control.retry_run(context, registry, run.id, by=who, trigger="web")
+            said = f"The failed companies were asked for again (request {request_id})."
+        else:
+            abort(404)
+        note(f"{what} run", f"run {run.id} of {run.job_name}")
+        flash(said)
+        return redirect(url_for("pages.run", run_id=run.id))
+
+    run_rule = "/runs/<int(max=9223372036854775807):run_id>"
+    pages.add_url_rule("/runs", "runs", runs)
+    pages.add_url_rule(run_rule, "run", show_run)
+    pages.add_url_rule(f"{run_rule}/progress", "run_progress", run_progress)
+    pages.add_url_rule(f"{run_rule}/<what>", "ask_run", ask_run)
+    pages.add_url_rule(f"{run_rule}/<what>", "do_run", do_run, methods=["POST"])
+
+
+def _status() -> str | None:
+    given = request.args.get("status", "").upper()
+    return given if given in set(RunStatus) else None
+
+
+@needs(Right.VIEWER)
+def show_run(run_id: int) -> ResponseReturnValue:
+    """One run and how each company ended in it."""
+    database = current_context().database
+    run = find_run(database, run_id)
+    items = run_items(database, run_id)
+    return render_template("run.html", run=run, groups=group(items), counts=counts(items), shown=SHOWN_OF_A_GROUP)
+
+
+def group(items: list[ItemView]) -> list[Group]:
+    """Items that ended alike together: what failed first, by number."""
+    together: dict[tuple[str, str | None], list[ItemView]] = {}
+    for item in items:
+        together.setdefault((item.outcome, item.error_kind), []).append(item)
+    groups = [Group(outcome, kind, tuple(found)) for (outcome, kind), found in together.items()]
+    return sorted(groups, key=lambda one: (one.error_kind is None, -len(one.items), one.outcome))
+
+
+def counts(items: list[ItemView]) -> dict[str, int]:
+    """How many companies ended in which way."""
+    found: dict[str, int] = {}
+    for item in items:
+        found[item.outcome] = found.get(item.outcome, 0) + 1
+    return found
+
+
+@needs(Right.VIEWER)
+def run_progress(run_id: int) -> ResponseReturnValue:
+    """Server-sent events of a run's counts until it ends."""
+    context = current_context()
+    find_run(context.database, run_id)
+    response = Response(stream_with_context(_events(context, run_id)), mimetype="text/event-stream")
+    response.headers["Cache-Control"] = "no-store"
+    # A proxy that collects answers would make them late.
+    response.headers["X-Accel-Buffering"] = "no"
+    return response
+
+
+def _events(context: JobContext, run_id: int) -> Iterator[bytes]:
+    gives_up_at = time.monotonic() + LONGEST_STREAM_S
+    last = None
+    while time.monotonic() < gives_up_at:
+        run = find_run(context.database, run_id)
+        told = _progress(context, run)
+        if told != last:
+            yield b"data: " + orjson.dumps(told) + b"\n\n"
+            last = told
+        if run.status != RunStatus.RUNNING:
+            yield b"event: ended\ndata: {}\n\n"
+            return
+        time.sleep(STREAM_EVERY_S)
+    yield b": ask again\n\n"
+
+
+def _progress(context: JobContext, run: RunView) -> dict[str, object]:
+    """Counts, rate and time left of a run, in numbers that a script puts on the page."""
+    running_s = max((context.clock.now() - run.started_at).total_seconds(), 0.001)
+    rate = run.stocks_processed / running_s
+    left = (run.stocks_planned or 0) - run.stocks_processed
+    return {
+        "status": run.status,
+        "planned": run.stocks_planned,
+        "processed": run.stocks_processed,
+        "failed": run.stocks_failed,
+        "requests": run.request_count,
+        "rate": round(rate, 1),
+        "left_s": round(left / rate) if rate and left > 0 else None,
+    }

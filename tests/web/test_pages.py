@@ -1,0 +1,127 @@
+from __future__ import annotations
+
+import re
+
+from closingbell.models import AuditEntry, JobRequest, JobState
+from tests.web.conftest import Site
+
+
+def plain_text(html: str) -> str:
+    """What a reader sees of a page, blanks put together."""
+    return " ".join(re.sub(r"<[^>]+>", " ", html).split())
+
+
+def test_now_says_that_no_scheduler_is_alive(site: Site) -> None:
+    text = plain_text(site.as_("viewer").text("/"))
+    assert "No scheduler is alive." in text
+    assert "Look below" in text
+
+
+def test_now_shows_the_newest_closes_and_the_market(site: Site) -> None:
+    site.house.hold("AAPL", "MSFT", since="2012-11-29")
+    site.house.run()
+
+    text = plain_text(site.as_("viewer").text("/"))
+
+    assert "4 of 4" in text
+    assert "XNYS Closed after the close Opens 2012-12-03 09:30 EST Closes 2012-12-03 16:00 EST" in text
+    assert "Newest closed session: Fri 2012-11-30" in text
+
+
+def test_now_names_a_holiday_and_a_half_day(site: Site) -> None:
+    site.house.hold("AAPL", since="2012-11-20")
+    site.house.run()
+    site.house.at("2012-11-22 12:00")
+    text = plain_text(site.as_("viewer").text("/"))
+    # Thanksgiving, and the Friday after it that ends at one o'clock.
+    assert "Closed Thanksgiving half day Opens 2012-11-23 09:30 EST Closes 2012-11-23 13:00 EST" in text
+
+
+def test_a_member_is_led_to_the_messages(site: Site) -> None:
+    assert site.as_("member").get("/").headers["Location"] == "/notifications"
+
+
+def test_run_now_is_asked_once_then_done_and_written_down(site: Site) -> None:
+    browser = site.as_("administrator")
+    assert "Run daily_price_update now?" in browser.text("/jobs/daily_price_update/run")
+    assert site.house.rows(JobRequest) == []
+
+    response = browser.post("/jobs/daily_price_update/run", symbols="aapl, MSFT")
+
+    assert response.status_code == 302
+    asked = site.house.rows(JobRequest)
+    assert [(one.job_name, one.arguments, one.requested_by) for one in asked] == [
+        ("daily_price_update", '{"symbols": ["AAPL", "MSFT"]}', "web:administrator@example.org")
+    ]
+    assert site.house.rows(AuditEntry)[-1].action == "run job"
+
+
+def test_pause_and_resume(site: Site) -> None:
+    browser = site.as_("administrator")
+    browser.post("/jobs/daily_price_update/pause", why="moving house")
+    assert [(one.job_name, one.paused_why) for one in site.house.rows(JobState, order="job_name")] == [
+        ("daily_price_update", "moving house")
+    ]
+    assert "paused by web:administrator@example.org : moving house" in plain_text(browser.text("/")).replace(
+        "org:", "org :"
+    )
+    browser.post("/jobs/daily_price_update/resume")
+    assert site.house.rows(JobState, order="job_name")[0].paused_at is None
+
+
+def test_an_unknown_job_is_not_run(site: Site) -> None:
+    browser = site.as_("administrator")
+    assert browser.post("/jobs/os:system/run").status_code == 404
+    assert browser.post("/jobs/daily_price_update/explode").status_code == 404
+
+
+def test_a_run_shows_what_each_company_came_to(site: Site) -> None:
+    site.house.hold("AAPL", "NOSUCH", since="2012-11-29")
+    site.house.run()
+
+    browser = site.as_("viewer")
+    listed, run = plain_text(browser.text("/runs")), plain_text(browser.text("/runs/1"))
+
+    assert "1 daily_price_update partial" in listed
+    assert "failed 1 company: symbol unknown" in run.lower()
+    assert "Yahoo does not know this symbol" in run
+    assert "Retry failed" not in run
+    assert "Retry failed" in plain_text(site.as_("administrator").text("/runs/1"))
+
+
+def test_runs_are_filtered(site: Site) -> None:
+    site.house.hold("AAPL", since="2012-11-29")
+    site.house.run()
+    browser = site.as_("viewer")
+    assert "No run is like that." in browser.text("/runs?status=FAILED")
+    assert "No run is like that." in browser.text("/runs?symbol=MSFT")
+    assert "No run is like that." not in browser.text("/runs?symbol=aapl&job=daily_price_update")
+
+
+def test_progress_of_an_ended_run_ends_at_once(site: Site) -> None:
+    site.house.hold("AAPL", since="2012-11-29")
+    site.house.run()
+    response = site.as_("viewer").get("/runs/1/progress")
+    assert response.mimetype == "text/event-stream"
+    lines = response.get_data(as_text=True).split("\n\n")
+    assert '"processed":1' in lines[0]
+    assert lines[1] == "event: ended\ndata: {}"
+
+
+def test_settings_show_no_secret(site: Site) -> None:
+    text = site.as_("administrator").text("/settings")
+    assert "YAHOO_REQUESTS_PER_MINUTE" in text
+    assert site.house.app.config["SECRET_KEY"] not in text
+
+
+def test_a_company_s_name_is_text_wherever_it_stands(site: Site) -> None:
+    site.house.hold("AAPL", since="2012-11-29")
+    site.house.run()
+    site.as_("administrator").post("/jobs/daily_price_update/pause", why="<script>alert(1)</script>")
+    assert "<script>alert" not in site.as_("viewer").text("/")
+
+
+def test_health_is_told_to_anybody_and_no_more(site: Site) -> None:
+    browser = site.browser()
+    assert browser.text("/healthz") == "ok\n"
+    assert browser.text("/readyz") == "ready\n"
