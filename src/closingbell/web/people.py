@@ -73,9 +73,9 @@ class Datastore(SQLAlchemySessionUserDatastore):
 
         One that went on would have to become a writing one later, which SQLite refuses once somebody else wrote.
         """
-        found: Person | None = super().find_user(case_insensitive, **kwargs)
+        found = super().find_user(case_insensitive, **kwargs)
         self.db.session.commit()
-        return found
+        return found if isinstance(found, Person) else None
 
     def find_role(self, role: str) -> Role | None:
         """A role of that name."""
