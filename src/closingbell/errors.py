@@ -9,6 +9,7 @@
     │   ├── UnknownSymbolError        no company of that symbol is known here
     │   ├── UnknownJobError           no job of that name is registered
     │   ├── UnknownRunError           no run of that number is on record
+    │   ├── UnknownAccountError       no account of that name is known here
     │   └── ClosedDayError            the exchange was closed on that day
     ├── AccessError                   somebody may not do what they ask for
     │   ├── NotAuthenticatedError     no token, or one that is wrong or revoked
@@ -18,6 +19,7 @@
     ├── DatabaseError
     │   ├── DatabaseNotReadyError     no tables, or tables of another version
     │   ├── OriginMismatchError       replayed and live data would be mixed
+    │   ├── UnbalancedEntriesError    entries of a group would not sum to zero
     │   └── ValueOutOfRangeError      a number does not fit its column
     ├── NaiveDatetimeError            a datetime without a zone came to a door
     ├── RunStoppedError               a run is to stop before its end
@@ -69,6 +71,10 @@ class UnknownRunError(UsageError):
     """No run of that number is on record."""
 
 
+class UnknownAccountError(UsageError):
+    """No account of that name is known here."""
+
+
 class ClosedDayError(UsageError):
     """The exchange was closed on that day."""
 
@@ -107,6 +113,10 @@ class DatabaseNotReadyError(DatabaseError):
 
 class OriginMismatchError(DatabaseError):
     """Replayed and live data would be mixed."""
+
+
+class UnbalancedEntriesError(DatabaseError):
+    """Entries of a group would not sum to zero; nothing of them is stored."""
 
 
 class ValueOutOfRangeError(DatabaseError, ValueError):

@@ -9,9 +9,10 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Engine, inspect
+from sqlalchemy.exc import DBAPIError
 
 from closingbell.commands.database import alembic_for, upgrade
-from closingbell.models import Base
+from closingbell.models import Account, Base, LedgerEntry
 from closingbell.models.types import ScaledDecimal, UtcDateTime
 from tests.app_fixtures import House, item
 
@@ -121,6 +122,40 @@ def test_older_database_is_brought_up_to_date_with_its_rows(empty: House) -> Non
     assert result.exit_code == 0
     assert empty.company("IBM").id == 7
     assert item(empty.refresh("IBM"), "IBM").stored_count == 5
+
+
+def test_orders_that_are_there_are_posted(empty: House) -> None:
+    with empty.app.app_context():
+        alembic_for(empty.app).upgrade("0006")
+    moment = "'2012-11-29 00:00:00'"
+    with empty.context.database.write() as connection:
+        connection.exec_driver_sql(f"INSERT INTO account (id, name, created_at) VALUES (7, 'Ann', {moment})")
+        connection.exec_driver_sql(
+            "INSERT INTO orders (account_id, type, trade_date, executed_at, amount, fee, currency, source, source_key,"
+            f" created_at) VALUES (7, 'DEPOSIT', '2012-09-04', {moment}, 1234500, 0, 'EUR', 'csv', 'a', {moment})"
+        )
+
+    result = empty.command("init-db")
+
+    assert result.stdout.startswith("the ledger was brought up to 1 orders\n")
+    assert [(row.name, str(row.amount)) for row in empty.rows(LedgerEntry)] == [
+        ("Cash", "123.4500"),
+        ("Equity:Deposits", "-123.4500"),
+    ]
+    assert [(row.name, row.currency) for row in empty.rows(Account)] == [("Ann", "EUR")]
+
+
+@pytest.mark.parametrize("statement", ["UPDATE ledger_entry SET amount = amount + 1", "DELETE FROM ledger_entry"])
+def test_database_itself_refuses_to_change_an_entry(empty: House, statement: str) -> None:
+    empty.command("init-db")
+    empty.orders("2012-09-04,DEPOSIT,,,100,0,USD")
+    before = empty.rows(LedgerEntry)
+
+    with pytest.raises(DBAPIError, match="never changed or removed"), empty.context.database.write() as connection:
+        connection.exec_driver_sql(statement)
+
+    assert len(before) == 2
+    assert empty.rows(LedgerEntry) == before
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,7 @@ from closingbell.jobs.market_time import load_session_list
 from closingbell.models import Base
 from closingbell.models.types import ScaledDecimal, UtcDateTime
 from closingbell.stores.database import open_database
+from closingbell.stores.orders import post_missing
 from closingbell.stores.sessions import HOME
 
 
@@ -72,6 +73,9 @@ def init_db() -> None:
     where = current_context().database.engine.url.render_as_string(hide_password=True)
     changed = upgrade(_app())
     _write_down_sessions(current_context())
+    posted = post_missing(current_context().database, now=current_context().clock.now())
+    if posted:
+        click.echo(f"the ledger was brought up to {posted} orders")
     click.echo(f"{where}: {'tables are ready' if changed else 'already up to date'}")
 
 

@@ -1,13 +1,166 @@
-"""Positions: shares of a company in an account, computed from orders and splits."""
+"""Positions: shares of a company in an account, and what they cost, computed from orders and splits.
+
+Quantities are scaled integers (10 decimals), or Fractions of them after a split that does not divide evenly; costs are
+scaled money. Between two roundings everything is exact, so a:b and then b:a gives back what there was.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from datetime import date
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date as Date  # noqa: N812  (a field is called Date)
 from fractions import Fraction
+from typing import NamedTuple
+
+from closingbell.domain.money import MONEY_SCALE, PRICE_SCALE, QUANTITY_SCALE, round_fraction, round_money
+from closingbell.domain.orders import INCOMING, OUTGOING
+
+KEEP = "KEEP"
+CASH_IN_LIEU = "CASH_IN_LIEU"
+ROUND_UP = "ROUND_UP"
+ROUND_DOWN = "ROUND_DOWN"
+FRACTION_POLICIES = (KEEP, CASH_IN_LIEU, ROUND_UP, ROUND_DOWN)
+
+WHOLE_SHARE = 10**QUANTITY_SCALE
+# What is left below half the smallest quantity is nothing: a sale of all shown shares closes the position.
+_DUST = Fraction(1, 2)
+_PER_UNIT = 10 ** (QUANTITY_SCALE + PRICE_SCALE)
+_PER_MONEY = 10**MONEY_SCALE
+
+# Exact shares in units of the smallest quantity.
+Shares = Fraction
 
 
-def shares_held(orders: Iterable[tuple[date, int | Fraction]], splits: Mapping[date, Fraction]) -> Fraction:
+class Trade(NamedTuple):
+    """What a position needs of an order: ``worth`` is what came cost, what went brought, or a return of capital."""
+
+    trade_date: Date
+    type: str
+    quantity: int
+    worth: int
+    order_id: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Lot:
+    """Shares that came by one order and what they cost; below zero for shares sold short and their proceeds."""
+
+    acquired: Date
+    order_id: int
+    quantity: Shares
+    cost: int
+
+
+@dataclass(frozen=True, slots=True)
+class Realised:
+    """Part of a lot that was closed: ``quantity`` shares, below zero for a short; both amounts as scaled money.
+
+    ``proceeds`` is None where shares left without a price: cash in lieu is paid by the books, not by the split.
+    """
+
+    date: Date
+    acquired: Date
+    order_id: int
+    quantity: Shares
+    proceeds: int | None
+    cost: int
+
+    @property
+    def gain(self) -> int:
+        """What the closing brought over its cost; 0 while nothing is known of a price."""
+        return 0 if self.proceeds is None else self.proceeds - self.cost
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """Shares held at the end of a day, their lots (oldest first) and every gain realised up to then."""
+
+    lots: tuple[Lot, ...]
+    realised: tuple[Realised, ...]
+
+    @property
+    def quantity(self) -> int:
+        """Shares as they are shown and paid for: 10 decimals, half to even."""
+        return round_fraction(self.exact_quantity, "HALF_EVEN")
+
+    @property
+    def exact_quantity(self) -> Shares:
+        """Shares without any rounding."""
+        return sum((lot.quantity for lot in self.lots), Fraction(0))
+
+    @property
+    def cost(self) -> int:
+        """What the open lots cost; below zero for a short."""
+        return sum(lot.cost for lot in self.lots)
+
+    @property
+    def realised_gain(self) -> int:
+        """All gains and losses realised."""
+        return sum(part.gain for part in self.realised)
+
+
+@dataclass(frozen=True, slots=True)
+class SplitEffect:
+    """What a split does to a position: shares after it, the fraction paid out and its share of the cost."""
+
+    quantity: Shares
+    fraction: Shares
+    cash: int
+    cost_of_fraction: int
+    cost_after: int
+
+    @property
+    def gain(self) -> int:
+        """The fraction's price over its cost."""
+        return self.cash - self.cost_of_fraction
+
+
+def split_position(
+    quantity: Shares | int, cost: int, ratio: Fraction, *, policy: str, currency: str, price: int | None = None
+) -> SplitEffect:
+    """A position through a split of ``ratio`` new shares for each old one; the total cost is kept.
+
+    ``price`` (scaled, 6 decimals) is that of a whole new share, for CASH_IN_LIEU: the fraction is a sale. Shares are
+    cut and raised toward and away from zero, for shorts too.
+    """
+    raw = quantity * ratio
+    kept = after_split(quantity, ratio, policy=policy)
+    if policy != CASH_IN_LIEU or kept == raw:
+        return SplitEffect(kept, Fraction(0), 0, 0, cost)
+    fraction = raw - kept
+    cash = round_money(fraction * (price or 0) / _PER_UNIT, currency)
+    cost_of_fraction = round_money(fraction / raw * cost / _PER_MONEY, currency)
+    return SplitEffect(kept, fraction, cash, cost_of_fraction, cost - cost_of_fraction)
+
+
+def after_split(quantity: Shares | int, ratio: Fraction, *, policy: str) -> Shares:
+    """Shares after a split by an account's fraction policy; KEEP keeps the exact number."""
+    if ratio <= 0:
+        raise ValueError(f"a split of {ratio} new shares for each old one cannot be")
+    raw = ratio * quantity
+    if policy == KEEP:
+        return raw
+    whole = Fraction(round_fraction(raw / WHOLE_SHARE, "DOWN") * WHOLE_SHARE)
+    if policy == ROUND_UP and whole != raw:
+        whole += WHOLE_SHARE if raw > 0 else -WHOLE_SHARE
+    return whole
+
+
+def return_capital(cost: int, amount: int) -> tuple[int, int]:
+    """How much of a return of capital reduces ``cost``, and how much of it is a gain because nothing is left of it."""
+    reduces = max(0, min(cost, amount))
+    return reduces, amount - reduces
+
+
+def shares_through(sums: Sequence[int], ratios: Sequence[Fraction], *, policy: str = KEEP) -> Shares:
+    """Shares after all ``ratios``, where ``sums[i]`` is what orders brought after ``i`` of these splits."""
+    shares = Fraction(sums[0])
+    for ratio, brought in zip(ratios, sums[1:], strict=True):
+        shares = after_split(shares, ratio, policy=policy) + brought
+    return shares
+
+
+def shares_held(orders: Iterable[tuple[Date, int | Fraction]], splits: Mapping[Date, Fraction]) -> Fraction:
     """Shares left after all ``orders`` (trade date, signed quantity) in today's share units.
 
     A split on an order's own day comes first: that day's trades are already in new shares.
@@ -20,3 +173,131 @@ def shares_held(orders: Iterable[tuple[date, int | Fraction]], splits: Mapping[d
                 later *= ratio
         shares += quantity * later
     return shares
+
+
+def position_of(
+    trades: Iterable[Trade],
+    splits: Mapping[Date, Fraction],
+    *,
+    on: Date | None = None,
+    policy: str = KEEP,
+    currency: str = "USD",
+) -> Position:
+    """The position of one account in one company at the end of ``on``, first in, first out.
+
+    ``trades`` come in the order in which they happened. A split counts at the open of its ex-date, before that day's
+    trades, on the net position of the account.
+    """
+    steps = [(trade.trade_date, 1, i, trade) for i, trade in enumerate(trades) if on is None or trade.trade_date <= on]
+    waiting = sorted((day, ratio) for day, ratio in splits.items() if on is None or day <= on)
+    book = _Book(currency, policy)
+    for _, _, _, trade in sorted(steps, key=lambda step: step[:3]):
+        while waiting and waiting[0][0] <= trade.trade_date:
+            book.split(*waiting.pop(0))
+        book.take(trade)
+    for day, ratio in waiting:
+        book.split(day, ratio)
+    return Position(tuple(book.lots), tuple(book.realised))
+
+
+class _Book:
+    """Lots of one account and company while orders and splits go by."""
+
+    def __init__(self, currency: str, policy: str) -> None:
+        self.currency = currency
+        self.policy = policy
+        self.lots: list[Lot] = []
+        self.realised: list[Realised] = []
+
+    def take(self, trade: Trade) -> None:
+        if trade.type in INCOMING:
+            self._move(trade, Fraction(trade.quantity), trade.worth)
+        elif trade.type in OUTGOING:
+            self._move(trade, Fraction(-trade.quantity), -trade.worth)
+        elif trade.type == "CAPITAL_RETURN":
+            self._return_capital(trade)
+        elif trade.type == "COST_CHANGE":
+            self._change_cost(trade.worth)
+
+    def _move(self, trade: Trade, shares: Shares, worth: int) -> None:
+        """Close lots of the other sign, oldest first; what is left opens a lot of its own."""
+        while shares and self.lots and (self.lots[0].quantity > 0) != (shares > 0):
+            shares, worth = self._close(trade, shares, worth)
+        if shares:
+            self.lots.append(Lot(trade.trade_date, trade.order_id, shares, worth))
+
+    def _close(self, trade: Trade, shares: Shares, worth: int) -> tuple[Shares, int]:
+        lot = self.lots.pop(0)
+        closed = min(abs(lot.quantity), abs(shares))
+        lot_left, shares_left = abs(lot.quantity) - closed, abs(shares) - closed
+        cost, of_trade = lot.cost, worth
+        if lot_left >= _DUST:
+            cost = self._part(lot.cost, closed, abs(lot.quantity))
+            left = lot_left if lot.quantity > 0 else -lot_left
+            self.lots.insert(0, Lot(lot.acquired, lot.order_id, left, lot.cost - cost))
+        if shares_left >= _DUST:
+            of_trade = self._part(worth, closed, abs(shares))
+        else:
+            shares_left = Fraction(0)
+        # A transfer takes its shares along at their cost: nothing is gained.
+        if trade.type not in ("TRANSFER_IN", "TRANSFER_OUT"):
+            signed = closed if lot.quantity > 0 else -closed
+            self.realised.append(Realised(trade.trade_date, lot.acquired, trade.order_id, signed, -of_trade, cost))
+        return shares_left if shares > 0 else -shares_left, worth - of_trade
+
+    def split(self, day: Date, ratio: Fraction) -> None:
+        held = sum((lot.quantity for lot in self.lots), Fraction(0))
+        if not held:
+            return
+        scaled = [Lot(lot.acquired, lot.order_id, lot.quantity * ratio, lot.cost) for lot in self.lots]
+        raw, kept = held * ratio, after_split(held, ratio, policy=self.policy)
+        self.lots = scaled
+        if kept != raw:
+            self._cut(day, raw, kept)
+
+    def _cut(self, day: Date, raw: Shares, kept: Shares) -> None:
+        """Bring the lots to ``kept`` shares, each by its share; only cash in lieu takes cost with it."""
+        share = kept / raw
+        lots = [Lot(lot.acquired, lot.order_id, lot.quantity * share, lot.cost) for lot in self.lots]
+        if self.policy == CASH_IN_LIEU:
+            total = sum(lot.cost for lot in lots)
+            gone = self._part(total, raw - kept, raw)
+            self.realised.append(Realised(day, lots[0].acquired, 0, raw - kept, None, gone))
+            lots = self._with_cost(lots, total - gone)
+        self.lots = [lot for lot in lots if lot.quantity]
+
+    def _return_capital(self, trade: Trade) -> None:
+        """Each share gets as much; a lot whose cost is used up gains the rest."""
+        amounts = self._shared(trade.worth, [lot.quantity for lot in self.lots])
+        if not self.lots:
+            self._gain(trade, trade.trade_date, trade.worth)
+        for i, (lot, amount) in enumerate(zip(self.lots, amounts, strict=True)):
+            reduces, gain = return_capital(lot.cost, amount)
+            self.lots[i] = Lot(lot.acquired, lot.order_id, lot.quantity, lot.cost - reduces)
+            self._gain(trade, lot.acquired, gain)
+
+    def _gain(self, trade: Trade, acquired: Date, amount: int) -> None:
+        if amount:
+            self.realised.append(Realised(trade.trade_date, acquired, trade.order_id, Fraction(0), amount, 0))
+
+    def _change_cost(self, amount: int) -> None:
+        self.lots = self._with_cost(self.lots, sum(lot.cost for lot in self.lots) + amount)
+
+    def _with_cost(self, lots: Sequence[Lot], total: int) -> list[Lot]:
+        """The lots with ``total`` cost, shared as it was; by shares where there was none."""
+        weights = [Fraction(lot.cost) for lot in lots]
+        costs = self._shared(total, weights if any(weights) else [lot.quantity for lot in lots])
+        return [Lot(lot.acquired, lot.order_id, lot.quantity, cost) for lot, cost in zip(lots, costs, strict=True)]
+
+    def _shared(self, amount: int, weights: Sequence[Shares]) -> list[int]:
+        """``amount`` shared out by ``weights``, each part in whole coins; the last one gets what is left."""
+        parts: list[int] = []
+        left, weight_left = amount, sum(weights, Fraction(0))
+        for weight in weights:
+            part = self._part(left, weight, weight_left) if weight_left else left
+            parts.append(part)
+            left, weight_left = left - part, weight_left - weight
+        return parts
+
+    def _part(self, amount: int, share: Shares, whole: Shares) -> int:
+        return round_money(share / whole * amount / _PER_MONEY, self.currency)

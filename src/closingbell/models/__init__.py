@@ -24,6 +24,10 @@ if TYPE_CHECKING:
     from closingbell.models.job_tick import JobState as JobState
     from closingbell.models.job_tick import JobTick as JobTick
     from closingbell.models.job_tick import SchedulerProcess as SchedulerProcess
+    from closingbell.models.ledger import BookSetting as BookSetting
+    from closingbell.models.ledger import FxRate as FxRate
+    from closingbell.models.ledger import LedgerEntry as LedgerEntry
+    from closingbell.models.ledger import WithholdingRate as WithholdingRate
     from closingbell.models.market_session import DatabaseMark as DatabaseMark
     from closingbell.models.market_session import MarketCalendar as MarketCalendar
     from closingbell.models.market_session import MarketHoliday as MarketHoliday
@@ -48,6 +52,7 @@ _HOMES = {
     "decision": ("CompanyDecision",),
     "job_log": ("JobLog", "JobLogItem"),
     "job_tick": ("ApiToken", "Incident", "JobRequest", "JobState", "JobTick", "SchedulerProcess"),
+    "ledger": ("BookSetting", "FxRate", "LedgerEntry", "WithholdingRate"),
     "market_session": ("DatabaseMark", "MarketCalendar", "MarketHoliday", "MarketSession"),
     "minute_bar": ("MinuteBar", "WatchedCompany"),
     "notification": ("Notification",),

@@ -8,11 +8,14 @@ from sqlalchemy import String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from closingbell.models.base import Base
-from closingbell.models.types import BigId, Currency, Mic, Symbol, UtcDateTime
+from closingbell.models.types import BigId, Country, Currency, Mic, Symbol, UtcDateTime
 
 
 class Company(Base):
-    """The listed thing held; ``currency`` is the major unit, ``quote_unit`` what the provider prints (GBp)."""
+    """The listed thing held; ``currency`` is the major unit, ``quote_unit`` what the provider prints (GBp).
+
+    ``country`` is where its dividends are taxed at the source; empty stands for the exchange's country.
+    """
 
     __tablename__ = "company"
 
@@ -25,4 +28,5 @@ class Company(Base):
     exchange_name: Mapped[str | None] = mapped_column(String(40))
     first_trade_date: Mapped[date | None]
     last_updated: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    country: Mapped[str | None] = mapped_column(Country)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)

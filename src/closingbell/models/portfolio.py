@@ -10,7 +10,7 @@ from sqlalchemy import BigInteger, ForeignKey, Index, String, Text, UniqueConstr
 from sqlalchemy.orm import Mapped, mapped_column
 
 from closingbell.models.base import MYSQL, Base
-from closingbell.models.types import BigId, Currency, Money, Price, Quantity, UtcDateTime
+from closingbell.models.types import BigId, Country, Currency, Money, Price, Quantity, UtcDateTime
 
 
 def _new_uniquifier() -> str:
@@ -41,7 +41,11 @@ class User(Base):
 
 
 class Account(Base):
-    """A person's cash and shares."""
+    """A person's cash and shares, and how what companies do is settled in it.
+
+    ``residence`` is the owner's country for withholding tax. ``fraction_policy`` says what becomes of a fraction of a
+    share at a split, ``dividend_preference`` whether dividends are paid by themselves (AUTO), only shown, or neither.
+    """
 
     __tablename__ = "account"
 
@@ -49,22 +53,34 @@ class Account(Base):
     name: Mapped[str] = mapped_column(String(100), unique=True)
     user_id: Mapped[int | None] = mapped_column(BigInteger, ForeignKey("app_user.id"))
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    currency: Mapped[str] = mapped_column(Currency, default="USD", server_default="USD")
+    residence: Mapped[str | None] = mapped_column(Country)
+    rounding: Mapped[str] = mapped_column(String(12), default="HALF_UP", server_default="HALF_UP")
+    fraction_policy: Mapped[str] = mapped_column(String(16), default="KEEP", server_default="KEEP")
+    is_reinvesting: Mapped[bool] = mapped_column(default=False, server_default=false())
+    drip_decimals: Mapped[int] = mapped_column(default=4, server_default="4")
+    dividend_preference: Mapped[str] = mapped_column(String(8), default="AUTO", server_default="AUTO")
+    opened_date: Mapped[date | None]
 
 
 class Order(Base):
     """An executed trade or cash movement; a fact, never changed, at most marked deleted.
 
-    ``quantity`` is above zero, shares for BUY and SELL; ``price`` is per share, or the amount of a DEPOSIT or
-    WITHDRAWAL; ``source_key`` tells a repeated import from a second order.
+    ``quantity`` is above zero, the type says whether shares come or go; ``amount`` is what a cash movement moves, the
+    gross of a dividend, or a trade's exact total where the statement gives one (else quantity times price).
+    A CONVERSION gives ``amount`` away for ``counter_amount``. ``source_key`` tells a repeated import from a second
+    order. ``posted_at`` and ``reversed_at`` say that the ledger holds the order's entries, and their reversal.
     """
 
     __tablename__ = "orders"
     __table_args__ = (
         UniqueConstraint("account_id", "source_key"),
         # Who held how much on a date is read from this index alone.
-        Index("ix_orders_entitlement", "company_id", "account_id", "trade_date", "quantity"),
+        Index("ix_orders_position", "company_id", "account_id", "trade_date", "type", "quantity", "deleted_at"),
         Index("ix_orders_account", "account_id", "trade_date"),
         Index("ix_orders_executed_at", "executed_at"),
+        Index("ix_orders_posted_at", "posted_at"),
+        Index("ix_orders_deleted_at", "deleted_at"),
         MYSQL,
     )
 
@@ -83,3 +99,11 @@ class Order(Base):
     source_key: Mapped[str] = mapped_column(String(64))
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     deleted_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    tax: Mapped[Decimal] = mapped_column(Money, default=Decimal(0), server_default="0")
+    counter_amount: Mapped[Decimal | None] = mapped_column(Money)
+    counter_currency: Mapped[str | None] = mapped_column(Currency)
+    note: Mapped[str | None] = mapped_column(String(200))
+    entered_by: Mapped[str | None] = mapped_column(String(200))
+    deleted_by: Mapped[str | None] = mapped_column(String(200))
+    posted_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    reversed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)

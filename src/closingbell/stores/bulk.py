@@ -11,7 +11,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, cast
 
-from sqlalchemy import BigInteger, Boolean, Connection, Date, String, Table
+from sqlalchemy import BigInteger, Boolean, Connection, Date, SmallInteger, String, Table
 from sqlalchemy.exc import DatabaseError, DBAPIError, IntegrityError
 
 from closingbell.models.base import Base
@@ -34,8 +34,10 @@ def raw_instant(connection: Connection, moment: datetime) -> Any:
     return moment if connection.dialect.name == "postgresql" else moment.strftime("%Y-%m-%d %H:%M:%S.%f")
 
 
-def insert_raw(connection: Connection, model: type[Base], columns: Sequence[str], rows: Sequence[Row]) -> None:
-    """Insert raw rows, leaving those whose primary key is taken.
+def insert_raw(
+    connection: Connection, model: type[Base], columns: Sequence[str], rows: Sequence[Row], *, must_be_new: bool = False
+) -> None:
+    """Insert raw rows, leaving those whose key is taken; with ``must_be_new`` a taken key is an IntegrityError.
 
     Values are what the driver stores: scaled integers, dates (in the second column), ``raw_instant`` texts. Rows that
     ascend by primary key are stored fastest.
@@ -44,20 +46,25 @@ def insert_raw(connection: Connection, model: type[Base], columns: Sequence[str]
         return
     table = table_of(model)
     if connection.dialect.name == "sqlite":
-        _execute_many(connection, table, columns, _with_iso_dates(rows))
+        _execute_many(connection, table, columns, _with_iso_dates(rows), must_be_new=must_be_new)
     elif len(rows) < BULK_FROM:
-        _execute_many(connection, table, columns, rows)
+        _execute_many(connection, table, columns, rows, must_be_new=must_be_new)
     elif connection.dialect.name == "postgresql":
-        _copy(connection, table, columns, rows)
+        (_copy_new if must_be_new else _copy)(connection, table, columns, rows)
     elif _server_takes_files(connection):
-        _load_file(connection, table, columns, rows)
+        _load_file(connection, table, columns, rows, must_be_new=must_be_new)
     else:
-        _execute_many(connection, table, columns, rows)
+        _execute_many(connection, table, columns, rows, must_be_new=must_be_new)
 
 
-def _execute_many(connection: Connection, table: Table, columns: Sequence[str], rows: Sequence[Row]) -> None:
+def _execute_many(
+    connection: Connection, table: Table, columns: Sequence[str], rows: Sequence[Row], *, must_be_new: bool
+) -> None:
     mark = "?" if connection.dialect.name == "sqlite" else "%s"
     names, marks = _names(connection, columns), ", ".join([mark] * len(columns))
+    if must_be_new:
+        connection.exec_driver_sql(f"INSERT INTO {table.name} ({names}) VALUES ({marks})", cast(Any, rows))
+        return
     first = _names(connection, columns[:1])
     # Setting a key column to itself keeps other errors loud; INSERT IGNORE would hide them.
     tail = (
@@ -91,6 +98,10 @@ def _copy(connection: Connection, table: Table, columns: Sequence[str], rows: Se
         if getattr(error.orig, "sqlstate", None) != _UNIQUE_VIOLATION:
             raise
         _copy_what_is_free(connection, table, columns, rows)
+
+
+def _copy_new(connection: Connection, table: Table, columns: Sequence[str], rows: Sequence[Row]) -> None:
+    _copy_into(connection, table.name, table, columns, rows)
 
 
 def _copy_what_is_free(connection: Connection, table: Table, columns: Sequence[str], rows: Sequence[Row]) -> None:
@@ -134,6 +145,7 @@ def _postgresql_type(table: Table, column: str) -> str:
     kind = table.c[column].type
     known = (
         ((ScaledDecimal, BigInteger), "int8"),
+        (SmallInteger, "int2"),
         (Date, "date"),
         (UtcDateTime, "timestamptz"),
         (Boolean, "bool"),
@@ -153,8 +165,10 @@ def _server_takes_files(connection: Connection) -> bool:
     return bool(connection.info["closingbell_local_infile"])
 
 
-def _load_file(connection: Connection, table: Table, columns: Sequence[str], rows: Sequence[Row]) -> None:
-    """LOAD DATA LOCAL from a private temporary file; anything but a taken key is raised.
+def _load_file(
+    connection: Connection, table: Table, columns: Sequence[str], rows: Sequence[Row], *, must_be_new: bool
+) -> None:
+    """LOAD DATA LOCAL from a private temporary file; anything but a taken key is raised, that too where it must be new.
 
     LOCAL makes the server warn where it would otherwise fail, so the warnings are read back.
     """
@@ -166,7 +180,7 @@ def _load_file(connection: Connection, table: Table, columns: Sequence[str], row
             f"LOAD DATA LOCAL INFILE '{path}' IGNORE INTO TABLE {table.name} "
             f"CHARACTER SET utf8mb4 ({_names(connection, columns)})"
         )
-        _raise_on_warnings(connection)
+        _raise_on_warnings(connection, must_be_new=must_be_new)
     finally:
         Path(path).unlink(missing_ok=True)
 
@@ -185,9 +199,11 @@ def _escaped(text: str) -> str:
     return text.translate(_ESCAPES)
 
 
-def _raise_on_warnings(connection: Connection) -> None:
+def _raise_on_warnings(connection: Connection, *, must_be_new: bool) -> None:
     if not connection.exec_driver_sql("SELECT @@warning_count").scalar():
         return
     for _level, code, message in connection.exec_driver_sql("SHOW WARNINGS").all():
         if code != _DUPLICATE_KEY:
             raise DatabaseError(f"LOAD DATA: {message}", None, RuntimeError(message))
+        if must_be_new:
+            raise IntegrityError(f"LOAD DATA: {message}", None, RuntimeError(message))

@@ -1,17 +1,33 @@
-"""Orders and the accounts they belong to."""
+"""Orders: stored and posted in one transaction, marked deleted and reversed in one; never changed otherwise."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, and_, or_, select, type_coerce, update
 
-from closingbell.models import Account, Order
-from closingbell.stores import companies
-from closingbell.stores.upsert import upsert
+from closingbell.domain.ledger import BookableOrder, Entry, entries_of, reversed_entries
+from closingbell.domain.positions import Trade
+from closingbell.models import Account, Company, Order
+from closingbell.stores import accounts, companies, ledger
+from closingbell.stores.books import load_book_settings
+from closingbell.stores.database import Database
+from closingbell.stores.upsert import in_groups, table_of, upsert
+
+# Orders posted in one transaction.
+POSTED_AT_ONCE = 1_000
+
+_ORDER = table_of(Order).c
+_BIG = _ORDER.account_id.type
+_SCALED = {"quantity", "price", "amount", "fee", "tax", "counter_amount"}
+# As they lie in the table: the ledger computes with scaled integers.
+_BOOKABLE = [
+    type_coerce(_ORDER[name], _BIG) if name in _SCALED else _ORDER[name] for name in BookableOrder._fields
+]  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +45,38 @@ class NewOrder:
     currency: str
     source: str
     source_key: str
+    tax: Decimal = Decimal(0)
+    counter_amount: Decimal | None = None
+    counter_currency: str | None = None
+    note: str | None = None
+    entered_by: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StoredOrder:
+    """An order as it is stored."""
+
+    id: int
+    account: str
+    trade_date: date
+    type: str
+    symbol: str | None
+    quantity: Decimal | None
+    price: Decimal | None
+    amount: Decimal | None
+    fee: Decimal
+    tax: Decimal
+    currency: str
+    counter_amount: Decimal | None
+    counter_currency: str | None
+    executed_at: datetime
+    source: str
+    source_key: str
+    note: str | None
+    entered_by: str | None
+    created_at: datetime
+    deleted_at: datetime | None
+    deleted_by: str | None
 
 
 def find_account(connection: Connection, name: str) -> int | None:
@@ -49,14 +97,16 @@ def store_orders(
     *,
     symbols: Sequence[tuple[str, str]],
     now: datetime,
-) -> None:
-    """Store orders in an account, making it and the companies of ``symbols`` (symbol, MIC) where they are not there.
+) -> list[int]:
+    """Store orders in an account and post them; make it and the companies of ``symbols`` (symbol, MIC) where needed.
 
-    An order whose source key another process stored meanwhile is left as it is.
+    An order whose source key another process stored meanwhile is left as it is. Returns the ids of those posted here.
     """
-    upsert(connection, Account, [{"name": account, "created_at": now}], key=("name",))
+    currency = new[0].currency if new else "USD"
+    accounts.store_new_account(connection, account, currency=currency, now=now)
     companies.store_new(connection, symbols, now=now)
     account_id = find_account(connection, account)
+    assert account_id is not None
     named = sorted({order.symbol for order in new if order.symbol})
     ids = {symbol: facts.id for symbol, facts in companies.load_by_symbol(connection, named).items()}
     rows = []
@@ -66,3 +116,135 @@ def store_orders(
         row |= {"account_id": account_id, "company_id": ids[symbol] if symbol else None, "created_at": now}
         rows.append(row)
     upsert(connection, Order, rows, key=("account_id", "source_key"))
+    stored: list[int] = []
+    for keys in in_groups([order.source_key for order in new]):
+        query = select(_ORDER.id).where(_ORDER.account_id == account_id, _ORDER.source_key.in_(keys))
+        stored += connection.scalars(query)
+    return post(connection, stored, now=now)
+
+
+def post(connection: Connection, order_ids: Iterable[int], *, now: datetime) -> list[int]:
+    """Post those of these orders that the ledger does not hold yet; the ids of those that were posted here."""
+    wanted = sorted(set(order_ids))
+    lock_date = load_book_settings(connection).lock_date
+    posted: list[int] = []
+    for group in in_groups(wanted):
+        # Locked first: whoever else wants to post them waits here, and then finds them posted.
+        query = select(*_BOOKABLE).where(_ORDER.id.in_(group), _is_to_be_posted()).order_by(_ORDER.id)
+        found = [BookableOrder(*row) for row in connection.execute(query.with_for_update())]
+        _mark(connection, [order.id for order in found], posted_at=now)
+        entries: list[Entry] = []
+        for order in found:
+            entries += entries_of(order, value_date=_open_date(order.trade_date, lock_date, now))
+        ledger.store_entries(connection, entries, now=now)
+        posted += [order.id for order in found]
+    return posted
+
+
+def store_deleted(connection: Connection, order_id: int, *, by: str, now: datetime) -> bool:
+    """Mark an order deleted and reverse what it booked; False when it is not there or was deleted before."""
+    row = Order
+    changed = connection.execute(
+        update(row).where(row.id == order_id, row.deleted_at.is_(None)).values(deleted_at=now, deleted_by=by)
+    )
+    if changed.rowcount != 1:
+        return False
+    reverse(connection, [order_id], now=now)
+    return True
+
+
+def reverse(connection: Connection, order_ids: Iterable[int], *, now: datetime) -> list[int]:
+    """Reverse those of these orders that are deleted and still stand in the ledger; the ids of those reversed here.
+
+    The reversal counts on the same dates, or today where the books are closed up to them.
+    """
+    lock_date = load_book_settings(connection).lock_date
+    done: list[int] = []
+    for group in in_groups(sorted(set(order_ids))):
+        query = select(_ORDER.id).where(_ORDER.id.in_(group), _is_to_be_reversed()).order_by(_ORDER.id)
+        ids = list(connection.scalars(query.with_for_update()))
+        _mark(connection, ids, reversed_at=now)
+        booked = [e for e in ledger.load_entries(connection, order_ids=ids) if not e.group_key.endswith(":reversal")]
+        entries = [
+            back._replace(value_date=_open_date(back.value_date, lock_date, now)) for back in reversed_entries(booked)
+        ]
+        ledger.store_entries(connection, entries, now=now)
+        done += ids
+    return done
+
+
+def post_missing(database: Database, *, now: datetime) -> int:
+    """Bring the ledger up to the orders: those of an older version, or written past us; return how many there were.
+
+    Any number of processes may do so at once, and stop anywhere; nothing is posted twice.
+    """
+    count = 0
+    while True:
+        with database.read() as connection:
+            unposted = _some(connection, _is_to_be_posted())
+            unreversed = _some(connection, _is_to_be_reversed())
+        if not unposted and not unreversed:
+            return count
+        count += len(database.write_unit(lambda c, ids=unposted: post(c, ids, now=now)))  # type: ignore[misc]
+        count += len(database.write_unit(lambda c, ids=unreversed: reverse(c, ids, now=now)))  # type: ignore[misc]
+
+
+def find_order(connection: Connection, order_id: int) -> StoredOrder | None:
+    """The order of that number, deleted or not."""
+    row = connection.execute(_stored().where(_ORDER.id == order_id)).one_or_none()
+    return None if row is None else StoredOrder(*row)
+
+
+def load_orders(
+    connection: Connection, *, account: str | None = None, symbol: str | None = None, limit: int | None = None,
+    with_deleted: bool = False,
+) -> list[StoredOrder]:  # fmt: skip
+    """Orders, the newest trade first."""
+    query = _stored().order_by(_ORDER.trade_date.desc(), _ORDER.executed_at.desc(), _ORDER.id.desc())
+    if account is not None:
+        query = query.where(Account.name == account)
+    if symbol is not None:
+        query = query.where(Company.symbol == symbol)
+    if not with_deleted:
+        query = query.where(_ORDER.deleted_at.is_(None))
+    return [StoredOrder(*row) for row in connection.execute(query.limit(limit))]
+
+
+def trade_of(order: BookableOrder, worth: int) -> Trade:
+    """What a position needs of a stored order."""
+    return Trade(order.trade_date, order.type, order.quantity or 0, worth, order.id)
+
+
+def _stored() -> Any:
+    columns = {"account": Account.name, "symbol": Company.symbol}
+    names = StoredOrder.__dataclass_fields__
+    return (
+        select(*(columns[name] if name in columns else _ORDER[name] for name in names))
+        .select_from(table_of(Order))
+        .join(Account, Account.id == _ORDER.account_id)
+        .outerjoin(Company, Company.id == _ORDER.company_id)
+    )
+
+
+def _is_to_be_posted() -> Any:
+    return and_(_ORDER.posted_at.is_(None), _ORDER.deleted_at.is_(None))
+
+
+def _is_to_be_reversed() -> Any:
+    return and_(_ORDER.deleted_at.is_not(None), _ORDER.posted_at.is_not(None), _ORDER.reversed_at.is_(None))
+
+
+def _some(connection: Connection, condition: Any) -> list[int]:
+    return list(connection.scalars(select(_ORDER.id).where(or_(condition)).order_by(_ORDER.id).limit(POSTED_AT_ONCE)))
+
+
+def _mark(connection: Connection, ids: Sequence[int], **values: datetime) -> None:
+    if ids:
+        connection.execute(update(table_of(Order)).where(_ORDER.id.in_(ids)).values(**values))
+
+
+def _open_date(day: date, lock_date: date | None, now: datetime) -> date:
+    """``day``, or today where the books are closed up to it; the first open day at the earliest."""
+    if lock_date is None or day > lock_date:
+        return day
+    return max(now.date(), lock_date + timedelta(days=1))

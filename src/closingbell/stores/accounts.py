@@ -1,0 +1,59 @@
+"""Accounts and what each of them decides."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import Connection, select, update
+
+from closingbell.models import Account
+from closingbell.stores.upsert import in_groups, upsert
+
+
+@dataclass(frozen=True, slots=True)
+class AccountFacts:
+    """An account: its currency, and how dividends and fractions of shares are settled in it."""
+
+    id: int
+    name: str
+    currency: str = "USD"
+    residence: str | None = None
+    rounding: str = "HALF_UP"
+    fraction_policy: str = "KEEP"
+    is_reinvesting: bool = False
+    drip_decimals: int = 4
+    dividend_preference: str = "AUTO"
+    opened_date: date | None = None
+
+
+_FACTS = [getattr(Account, name) for name in AccountFacts.__dataclass_fields__]
+
+
+def load_accounts(connection: Connection, ids: Sequence[int] | None = None) -> dict[int, AccountFacts]:
+    """Accounts by id, in the order of their names; all of them, or those of ``ids``."""
+    query = select(*_FACTS).order_by(Account.name)
+    groups: Sequence[Sequence[int] | None] = [None] if ids is None else list(in_groups(ids))
+    found: list[AccountFacts] = []
+    for group in groups:
+        rows = connection.execute(query if group is None else query.where(Account.id.in_(group)))
+        found += [AccountFacts(*row) for row in rows]
+    return {facts.id: facts for facts in sorted(found, key=lambda facts: facts.name)}
+
+
+def find_account_facts(connection: Connection, name: str) -> AccountFacts | None:
+    """The account of that name."""
+    row = connection.execute(select(*_FACTS).where(Account.name == name)).one_or_none()
+    return None if row is None else AccountFacts(*row)
+
+
+def store_new_account(connection: Connection, name: str, *, currency: str, now: datetime) -> None:
+    """Make an account that is not there yet; two processes may do so at once."""
+    upsert(connection, Account, [{"name": name, "currency": currency, "created_at": now}], key=("name",))
+
+
+def store_account_settings(connection: Connection, account_id: int, **changes: Any) -> None:
+    """Change what an account decides; names are those of AccountFacts."""
+    connection.execute(update(Account).where(Account.id == account_id).values(**changes))

@@ -1,0 +1,116 @@
+"""What the books are kept by: settings for all of them, withholding rates, exchange rates."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+
+from sqlalchemy import Connection, select
+
+from closingbell.domain.withholding import WithholdingRule
+from closingbell.models import BookSetting, FxRate, WithholdingRate
+from closingbell.stores.upsert import upsert
+
+PAY_POLICIES = ("ESTIMATE", "ON_EX", "WAIT", "MANUAL")
+FX_DATES = ("PAY_DATE", "EX_DATE", "DAY_BEFORE")
+
+
+@dataclass(frozen=True, slots=True)
+class BookSettings:
+    """Settings of all books: closed up to ``lock_date``; dividends paid before ``cutover_date`` are only shown."""
+
+    lock_date: date | None = None
+    cutover_date: date | None = None
+    pay_policy: str = "ESTIMATE"
+    fx_date: str = "PAY_DATE"
+
+
+@dataclass(frozen=True, slots=True)
+class FxQuote:
+    """What one unit of a currency was worth in another, and on which date that was so."""
+
+    rate: Decimal
+    date: date
+    provider: str
+
+
+def load_book_settings(connection: Connection) -> BookSettings:
+    """The settings in use."""
+    rows = connection.execute(select(BookSetting.name, BookSetting.value))
+    stored = {name: value for name, value in rows if value}
+    lock, cutover = stored.get("lock_date"), stored.get("cutover_date")
+    return BookSettings(
+        date.fromisoformat(lock) if lock else None,
+        date.fromisoformat(cutover) if cutover else None,
+        stored.get("pay_policy", "ESTIMATE"),
+        stored.get("fx_date", "PAY_DATE"),
+    )
+
+
+def store_book_setting(connection: Connection, name: str, value: str, *, by: str, now: datetime) -> None:
+    """Set one of the settings (a field of BookSettings); an empty value takes it back."""
+    row = {"name": name, "value": value, "changed_at": now, "changed_by": by}
+    upsert(connection, BookSetting, [row], update=("value", "changed_at", "changed_by"))
+
+
+def load_withholding_rules(connection: Connection) -> list[WithholdingRule]:
+    """Every rate, by scope and date."""
+    row = WithholdingRate
+    query = select(
+        row.source_country, row.rate, row.valid_from, row.account_id, row.residence, row.action_type, row.is_example
+    ).order_by(row.scope, row.valid_from)
+    return [WithholdingRule(*found) for found in connection.execute(query)]
+
+
+def store_withholding_rule(
+    connection: Connection, rule: WithholdingRule, *, now: datetime, note: str | None = None
+) -> None:
+    """Set a rate from its date on, in place of one of the same scope and date."""
+    row = {
+        "scope": rule.scope,
+        "account_id": rule.account_id,
+        "residence": rule.residence,
+        "source_country": rule.source_country,
+        "action_type": rule.action_type,
+        "rate": rule.rate,
+        "valid_from": rule.valid_from,
+        "is_example": rule.is_example,
+        "note": note,
+        "changed_at": now,
+    }
+    upsert(
+        connection,
+        WithholdingRate,
+        [row],
+        update=("rate", "is_example", "note", "changed_at"),
+        key=("scope", "valid_from"),
+    )
+
+
+def store_fx_rates(
+    connection: Connection, rates: Sequence[tuple[str, str, date, Decimal]], *, provider: str, now: datetime
+) -> None:
+    """Set exchange rates: from, to, date, and what one unit of the first is worth in the second."""
+    rows = [
+        {"from_currency": f, "to_currency": t, "date": day, "rate": rate, "provider": provider, "stored_at": now}
+        for f, t, day, rate in rates
+    ]
+    upsert(connection, FxRate, rows, update=("rate", "provider", "stored_at"))
+
+
+def find_fx_rate(
+    connection: Connection, from_currency: str, to_currency: str, *, on: date, days_back: int = 5
+) -> FxQuote | None:
+    """The newest stored rate of these two on ``on`` or up to ``days_back`` days before; None when there is none."""
+    row = FxRate
+    query = (
+        select(row.rate, row.date, row.provider)
+        .where(row.from_currency == from_currency, row.to_currency == to_currency)
+        .where(row.date <= on, row.date >= on - timedelta(days=days_back))
+        .order_by(row.date.desc())
+        .limit(1)
+    )
+    found = connection.execute(query).one_or_none()
+    return None if found is None else FxQuote(*found)

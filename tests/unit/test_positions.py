@@ -1,0 +1,214 @@
+from __future__ import annotations
+
+from datetime import date, timedelta
+from fractions import Fraction
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from closingbell.domain.positions import (
+    CASH_IN_LIEU,
+    FRACTION_POLICIES,
+    KEEP,
+    ROUND_DOWN,
+    ROUND_UP,
+    WHOLE_SHARE,
+    Position,
+    Trade,
+    after_split,
+    position_of,
+    return_capital,
+    shares_through,
+    split_position,
+)
+
+DAY = date(2020, 1, 1)
+TWO_FOR_ONE = Fraction(2)
+
+
+def on(day: int) -> date:
+    return DAY + timedelta(days=day)
+
+
+def trade(day: int, type_: str, shares: int, dollars: int, number: int = 0) -> Trade:
+    return Trade(on(day), type_, shares * WHOLE_SHARE, dollars * 10_000, number)
+
+
+def lots(position: Position) -> list[tuple[int, int]]:
+    """Open lots as whole shares and dollars."""
+    return [(int(lot.quantity / WHOLE_SHARE), lot.cost // 10_000) for lot in position.lots]
+
+
+def test_oldest_lot_is_sold_first() -> None:
+    position = position_of([trade(0, "BUY", 10, 100), trade(1, "BUY", 10, 200), trade(2, "SELL", 15, 300)], {})
+
+    assert lots(position) == [(5, 100)]
+    assert [(int(r.quantity / WHOLE_SHARE), r.gain // 10_000) for r in position.realised] == [(10, 100), (5, 0)]
+
+
+def test_split_doubles_every_lot_and_keeps_its_cost() -> None:
+    position = position_of([trade(0, "BUY", 100, 15_000), trade(0, "BUY", 50, 8_000)], {on(1): TWO_FOR_ONE})
+
+    assert lots(position) == [(200, 15_000), (100, 8_000)]
+
+
+def test_split_comes_before_the_trades_of_its_day() -> None:
+    trades = [trade(0, "BUY", 10, 1_000), trade(1, "SELL", 5, 300)]
+
+    position = position_of(trades, {on(1): TWO_FOR_ONE})
+
+    assert (position.quantity, position.cost) == (15 * WHOLE_SHARE, 750 * 10_000)
+    assert position.realised_gain == 50 * 10_000
+
+
+def test_position_as_of_a_date_knows_nothing_later() -> None:
+    trades = [trade(0, "BUY", 10, 1_000), trade(5, "BUY", 1, 100)]
+
+    assert position_of(trades, {on(3): TWO_FOR_ONE}, on=on(2)).quantity == 10 * WHOLE_SHARE
+    assert position_of(trades, {on(3): TWO_FOR_ONE}, on=on(3)).quantity == 20 * WHOLE_SHARE
+
+
+def test_short_gains_when_it_is_bought_back_for_less() -> None:
+    position = position_of([trade(0, "SELL", 10, 1_200), trade(1, "BUY", 4, 400)], {})
+
+    assert lots(position) == [(-6, -720)]
+    assert position.realised_gain == 80 * 10_000
+
+
+def test_trade_through_zero_closes_and_opens() -> None:
+    position = position_of([trade(0, "BUY", 10, 1_000), trade(1, "SELL", 15, 1_800)], {})
+
+    assert lots(position) == [(-5, -600)]
+    assert position.realised_gain == 200 * 10_000
+
+
+def test_transfer_out_takes_its_cost_along_and_gains_nothing() -> None:
+    position = position_of([trade(0, "BUY", 10, 1_000), trade(1, "TRANSFER_OUT", 4, 0)], {})
+
+    assert (lots(position), position.realised) == ([(6, 600)], ())
+
+
+def test_return_of_capital_below_zero_cost_is_a_gain() -> None:
+    trades = [trade(0, "BUY", 1, 100), trade(1, "CAPITAL_RETURN", 0, 80), trade(2, "CAPITAL_RETURN", 0, 30)]
+
+    assert position_of(trades, {}, on=on(1)).cost == 20 * 10_000
+    last = position_of(trades, {})
+    assert (last.cost, last.realised_gain) == (0, 10 * 10_000)
+    assert return_capital(1_000_000, 800_000) == (800_000, 0)
+    assert return_capital(200_000, 300_000) == (200_000, 100_000)
+
+
+def test_cost_change_is_shared_by_cost() -> None:
+    trades = [trade(0, "BUY", 1, 100), trade(1, "BUY", 1, 300), trade(2, "COST_CHANGE", 0, -100)]
+
+    assert lots(position_of(trades, {})) == [(1, 75), (1, 225)]
+
+
+@pytest.mark.parametrize(
+    ("policy", "quantity", "fraction", "cash", "gone", "left"),
+    [
+        (CASH_IN_LIEU, 12, Fraction(1, 2), 517_500, 520_000, 12_480_000),
+        (KEEP, Fraction(25, 2), 0, 0, 0, 13_000_000),
+        (ROUND_UP, 13, 0, 0, 0, 13_000_000),
+        (ROUND_DOWN, 12, 0, 0, 0, 13_000_000),
+    ],
+)
+def test_reverse_split_of_a_hundred_shares_in_eight(
+    policy: str, quantity: Fraction, fraction: Fraction, cash: int, gone: int, left: int
+) -> None:
+    effect = split_position(
+        100 * WHOLE_SHARE, 13_000_000, Fraction(1, 8), policy=policy, currency="USD", price=103_500_000
+    )
+
+    assert effect.quantity == quantity * WHOLE_SHARE
+    assert effect.fraction == fraction * WHOLE_SHARE
+    assert (effect.cash, effect.cost_of_fraction, effect.cost_after) == (cash, gone, left)
+    assert effect.gain == cash - gone
+
+
+def test_short_is_cut_toward_zero_and_raised_away_from_it() -> None:
+    assert after_split(-100 * WHOLE_SHARE, Fraction(1, 8), policy=CASH_IN_LIEU) == -12 * WHOLE_SHARE
+    assert after_split(-100 * WHOLE_SHARE, Fraction(1, 8), policy=ROUND_UP) == -13 * WHOLE_SHARE
+
+
+def test_fraction_that_is_paid_out_leaves_with_its_cost() -> None:
+    position = position_of([trade(0, "BUY", 100, 1_300)], {on(1): Fraction(1, 8)}, policy=CASH_IN_LIEU)
+
+    assert (position.quantity, position.cost) == (12 * WHOLE_SHARE, 12_480_000)
+    (gone,) = position.realised
+    assert (gone.quantity, gone.cost, gone.proceeds) == (WHOLE_SHARE // 2, 520_000, None)
+
+
+@pytest.mark.parametrize("ratio", [Fraction(0), Fraction(-2)])
+def test_split_of_nothing_or_less_is_refused(ratio: Fraction) -> None:
+    with pytest.raises(ValueError, match="cannot be"):
+        after_split(100, ratio, policy=KEEP)
+
+
+def test_sale_of_all_shown_shares_after_an_uneven_split_leaves_nothing() -> None:
+    shown = Trade(on(2), "SELL", 333_333_333_333, 1_000_000)
+    position = position_of([trade(0, "BUY", 100, 100), shown], {on(1): Fraction(1, 3)})
+
+    assert position.lots == ()
+    assert position.realised[0].cost == 1_000_000
+
+
+# --- What holds for any orders and splits.
+
+ratios = st.builds(Fraction, st.integers(1, 20), st.integers(1, 20))
+moves = st.lists(
+    st.tuples(st.integers(0, 30), st.sampled_from(["BUY", "SELL"]), st.integers(1, 10**12), st.integers(0, 10**9)),
+    max_size=12,
+).map(lambda rows: [Trade(on(day), kind, quantity, worth // 100 * 100) for day, kind, quantity, worth in sorted(rows)])
+split_days = st.dictionaries(st.integers(0, 30).map(on), ratios, max_size=3)
+
+
+@given(moves, split_days)
+def test_every_dollar_is_in_the_cost_or_in_a_gain(trades: list[Trade], splits: dict[date, Fraction]) -> None:
+    position = position_of(trades, splits)
+
+    paid = sum(t.worth if t.type == "BUY" else -t.worth for t in trades)
+    assert position.cost - position.realised_gain == paid
+
+
+@given(moves, split_days)
+def test_lots_sum_to_what_the_orders_and_splits_give(trades: list[Trade], splits: dict[date, Fraction]) -> None:
+    days = sorted(splits)
+    sums = [0] * (len(days) + 1)
+    for t in trades:
+        sums[sum(day <= t.trade_date for day in days)] += t.quantity if t.type == "BUY" else -t.quantity
+
+    expected = shares_through(sums, [splits[day] for day in days])
+
+    # A remainder below half the smallest quantity is dropped when the rest is sold.
+    assert abs(position_of(trades, splits).exact_quantity - expected) <= len(trades) * 20**3
+
+
+@given(moves, ratios, st.integers(31, 40))
+def test_split_there_and_back_again_gives_what_there_was(trades: list[Trade], ratio: Fraction, day: int) -> None:
+    before = position_of(trades, {})
+    after = position_of(trades, {on(day): ratio, on(day + 1): 1 / ratio})
+
+    assert (after.lots, after.realised) == (before.lots, before.realised)
+
+
+@given(moves, ratios, st.sampled_from(FRACTION_POLICIES))
+def test_later_split_keeps_the_total_cost(trades: list[Trade], ratio: Fraction, policy: str) -> None:
+    before = position_of(trades, {})
+    after = position_of(trades, {on(40): ratio}, policy=policy)
+
+    gone = sum(part.cost for part in after.realised) - sum(part.cost for part in before.realised)
+    if policy in (KEEP, CASH_IN_LIEU) or after.lots:
+        assert after.cost + gone == before.cost
+
+
+@given(moves, moves, split_days)
+def test_shares_of_two_accounts_are_the_shares_of_both(
+    left: list[Trade], right: list[Trade], splits: dict[date, Fraction]
+) -> None:
+    together = sorted(left + right, key=lambda t: t.trade_date)
+
+    parts = position_of(left, splits).exact_quantity + position_of(right, splits).exact_quantity
+
+    assert abs(position_of(together, splits).exact_quantity - parts) <= len(together) * 2 * 20**3
