@@ -27,6 +27,7 @@ COMMANDS: dict[str, str] = {
     "demo": "closingbell.commands.demo:demo",
     "doctor": "closingbell.commands.doctor:doctor",
     "export": "closingbell.commands.export:export",
+    "import": "closingbell.commands.imports:import_",
     "import-orders": "closingbell.commands.orders:import_orders",
     "init-db": "closingbell.commands.database:init_db",
     "list-jobs": "closingbell.commands.jobs:list_jobs",

@@ -183,18 +183,21 @@ def test_bad_lines_are_named_by_number_and_nothing_is_imported(house: House, imp
 
     assert result.exit_code == 1
     assert sorted(result.stderr.splitlines(), key=_line_number) == [
-        "line 3: date '2012-11-31' is not a date; write YYYY-MM-DD",
-        "line 4: type 'HOLD' is not one of BUY, SELL, DEPOSIT, WITHDRAWAL",
-        "line 5: quantity must be above zero; the type says whether shares come or go",
-        "line 6: quantity: 'ten' is not a number",
+        "line 3: date '2012-11-31' is not a date; write YYYY-MM-DD | 2012-11-31,BUY,AAPL,10,589.36,0,USD",
+        "line 4: type 'HOLD' is not one of BUY, SELL, DEPOSIT, WITHDRAWAL, TRANSFER_IN, TRANSFER_OUT, DIVIDEND,"
+        " CAPITAL_GAIN, CAPITAL_RETURN, INTEREST, FEE, TAX, CONVERSION | 2012-11-29,HOLD,AAPL,10,589.36,0,USD",
+        "line 5: quantity must be above zero; the type says whether shares come or go"
+        " | 2012-11-29,BUY,AAPL,-10,589.36,0,USD",
+        "line 6: quantity: 'ten' is not a number | 2012-11-29,BUY,AAPL,ten,589.36,0,USD",
         "line 7: date 2012-12-03 lies in the future",
         "line 8: ABC.XYZ: no exchange is known for the suffix .XYZ",
-        "line 9: currency 'DOLLAR' is not three letters, as in USD",
-        "line 10: fee must not be negative",
-        "line 11: 8 fields where the header has 7",
-        "line 12: symbol 'A/B' is not a symbol, as in AAPL or VOD.L",
-        "line 13: price: 0.0000001 has more than 6 decimals",
-        "line 14: quantity: 99999999999 is too large for a column with 10 decimals",
+        "line 9: currency 'DOLLAR' is not three letters, as in USD | 2012-11-29,BUY,AAPL,10,589.36,0,DOLLAR",
+        "line 10: fee must not be negative | 2012-11-29,BUY,AAPL,10,589.36,-1,USD",
+        "line 11: 8 fields where the header has 7 | 2012-11-29,BUY,AAPL,10,589.36,0,USD,extra",
+        "line 12: symbol 'A/B' is not a symbol, as in AAPL or VOD.L | 2012-11-29,BUY,A/B,10,589.36,0,USD",
+        "line 13: price: 0.0000001 has more than 6 decimals | 2012-11-29,BUY,AAPL,10,0.0000001,0,USD",
+        "line 14: quantity: 99999999999 is too large for a column with 10 decimals"
+        " | 2012-11-29,BUY,AAPL,99999999999,1,0,USD",
         "error: nothing was imported: 12 bad line(s)",
     ]
     assert (house.rows(Order), house.rows(Account), house.rows(Company)) == ([], [], [])
@@ -338,9 +341,7 @@ def test_trade_on_a_closed_day_is_kept_with_a_remark(house: House, importing: Ca
     result = importing("2012-10-29,BUY,AAPL,10,600,0,USD\n")
 
     assert result.exit_code == 0
-    assert result.stderr == (
-        "note: dated on a day without a session, counted at the next close: line 2 (2012-10-29: XNYS was closed)\n"
-    )
+    assert result.stderr == "note: line 2: XNYS was closed on 2012-10-29: counted at the next close\n"
     [order] = house.rows(Order)
     assert order.executed_at.isoformat() == "2012-10-31T20:00:00+00:00"
 

@@ -8,6 +8,7 @@ from closingbell.config import load_settings
 from closingbell.domain.bars import RULES
 from closingbell.jobs.registry import jobs_of
 from closingbell.replay.faults import Fault
+from closingbell.usecases.imports.formats import FORMATS
 
 DOCS = Path(__file__).parents[2] / "docs"
 
@@ -31,6 +32,10 @@ def test_every_rule_of_a_doubtful_bar_is_documented() -> None:
 
 def test_every_fault_of_the_recorded_market_is_documented() -> None:
     assert [fault.value for fault in Fault if f"`{fault.value}`" not in page("replay.md")] == []
+
+
+def test_every_form_of_import_is_documented() -> None:
+    assert [form.name for form in FORMATS if f"`{form.name}`" not in page("imports.md")] == []
 
 
 def test_links_between_pages_lead_somewhere() -> None:

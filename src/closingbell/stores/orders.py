@@ -90,6 +90,11 @@ def load_source_keys(connection: Connection, account_id: int) -> set[str]:
     return set(connection.scalars(select(Order.source_key).where(Order.account_id == account_id)))
 
 
+def load_sources(connection: Connection, account_id: int) -> set[str]:
+    """Where the orders of an account came from, by name: the forms of its imported files, and whatever else."""
+    return set(connection.scalars(select(Order.source).where(Order.account_id == account_id).distinct()))
+
+
 def store_orders(
     connection: Connection,
     account: str,

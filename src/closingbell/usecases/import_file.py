@@ -1,0 +1,195 @@
+"""Bringing a broker's file in: all of it or nothing, and the same file twice adds nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time, timedelta
+
+from closingbell import calendars
+from closingbell.domain.planning import SessionList
+from closingbell.errors import ImportRefusedError, UsageError
+from closingbell.jobs.context import JobContext
+from closingbell.jobs.market_time import load_session_list
+from closingbell.stores import companies, marks, orders
+from closingbell.usecases.imports.decoding import decode
+from closingbell.usecases.imports.entries import DOUBTFUL, REFUSED, SHARE_MOVES, Finding
+from closingbell.usecases.imports.formats import Format, format_named, recognise
+from closingbell.usecases.imports.preview import Checked, ImportPreview, ReadyEntry, check_reading, preview_of
+
+_NAME_LENGTH = 100
+
+
+@dataclass(frozen=True, slots=True)
+class ImportRequest:
+    """What a person asks for: ``form`` overrides what the content tells, ``leave_out`` are lines not to be taken."""
+
+    account: str
+    form: str | None = None
+    mapping: Mapping[str, str] = field(default_factory=dict)
+    leave_out: Collection[int] = ()
+    dry_run: bool = False
+
+
+def import_file(context: JobContext, data: bytes, request: ImportRequest) -> ImportPreview:
+    """Store what a file holds, or with ``dry_run`` only say what would be stored.
+
+    Raise ImportRefusedError with every bad line when there is one and it was not a dry run, and for a file that is in
+    no known form.
+    """
+    account = account_name(request.account)
+    now = context.clock.now()
+    marks.claim_origin(context.database, context.settings.origin, clock=context.clock)
+    text = decode(data)
+    form = format_named(request.form) if request.form else recognise(text)
+    checked = check_reading(
+        form.read(text), form, mapping=request.mapping, leave_out=request.leave_out, today=now.date()
+    )
+    return _import(context, checked, form, account, now, dry_run=request.dry_run)
+
+
+def account_name(text: str) -> str:
+    """An account's name without the spaces around it; raise UsageError for none or one that is too long."""
+    name = text.strip()
+    if not name or len(name) > _NAME_LENGTH:
+        raise UsageError(f"--account must be a name of 1 to {_NAME_LENGTH} letters")
+    return name
+
+
+def refusal(preview: ImportPreview) -> ImportRefusedError:
+    """Why a file was not imported, one sentence for each bad line."""
+    refused = [finding for finding in preview.findings if finding.weight == REFUSED]
+    return ImportRefusedError(f"nothing was imported: {len(refused)} bad line(s)", [in_words(one) for one in refused])
+
+
+def in_words(finding: Finding) -> str:
+    """A finding with the line it is about and the text that stands there."""
+    where = f"line {finding.line}: " if finding.line else ""
+    return f"{where}{finding.reason}{f' | {finding.text}' if finding.text else ''}"
+
+
+def _import(
+    context: JobContext, checked: Checked, form: Format, account: str, now: datetime, *, dry_run: bool
+) -> ImportPreview:
+    mics, strange = _mics(checked.ready)
+    known = _load_known(context, account, form, sorted(mics))
+    market = _calendars(context, checked.ready, mics, now)
+    findings = (*checked.findings, *strange, *known.findings, *_closed_days(checked.ready, mics, market))
+    checked = Checked(checked.ready, tuple(sorted(findings, key=lambda one: one.line)), checked.unmapped)
+    preview = preview_of(
+        checked,
+        account=account,
+        is_new_account=known.account_id is None,
+        form=form.name,
+        known_keys=known.keys,
+        new_symbols=known.new_symbols,
+    )
+    if dry_run:
+        return preview
+    if preview.refused_count:
+        raise refusal(preview)
+    fresh = [
+        _new_order(item, form, _executed_at(item, mics, market))
+        for item in checked.ready
+        if item.source_key not in known.keys
+    ]
+    context.database.write_unit(
+        lambda connection: orders.store_orders(
+            connection, account, fresh, symbols=[(symbol, mics[symbol]) for symbol in known.new_symbols], now=now
+        )
+    )
+    return preview
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    account_id: int | None
+    keys: set[str]
+    new_symbols: list[str]
+    findings: tuple[Finding, ...]
+
+
+def _load_known(context: JobContext, account: str, form: Format, symbols: Sequence[str]) -> _Known:
+    """What is there already; a file whose trades came before in the broker's other form is refused."""
+    with context.database.read() as connection:
+        account_id = orders.find_account(connection, account)
+        keys = orders.load_source_keys(connection, account_id) if account_id is not None else set()
+        sources = orders.load_sources(connection, account_id) if account_id is not None else set()
+        new_symbols = sorted(set(symbols) - set(companies.load_by_symbol(connection, symbols)))
+    came_as = sorted(sources & set(form.rivals))
+    reason = f"this account was imported from {', '.join(came_as)}, which holds the same trades; go on with that form"
+    return _Known(account_id, keys, new_symbols, (Finding(0, REFUSED, reason),) if came_as else ())
+
+
+def _new_order(item: ReadyEntry, form: Format, executed_at: datetime) -> orders.NewOrder:
+    entry = item.entry
+    return orders.NewOrder(
+        type=entry.type,
+        symbol=item.symbol,
+        trade_date=entry.trade_date,
+        executed_at=executed_at,
+        quantity=entry.quantity,
+        price=entry.price,
+        amount=entry.amount,
+        fee=entry.fee,
+        tax=entry.tax,
+        currency=entry.currency,
+        counter_amount=entry.counter_amount,
+        counter_currency=entry.counter_currency,
+        note=entry.note or None,
+        source=form.name,
+        source_key=item.source_key,
+    )
+
+
+def _mics(items: Sequence[ReadyEntry]) -> tuple[dict[str, str], list[Finding]]:
+    """The MIC of every symbol; a symbol of an unknown exchange makes its line bad."""
+    mics: dict[str, str] = {}
+    findings = []
+    for item in items:
+        if item.symbol is None or item.symbol in mics:
+            continue
+        try:
+            mics[item.symbol] = calendars.mic_of(item.symbol)
+        except UsageError as error:
+            findings.append(Finding(item.entry.lines[0], REFUSED, str(error)))
+    return mics, findings
+
+
+def _calendars(
+    context: JobContext, items: Sequence[ReadyEntry], mics: Mapping[str, str], now: datetime
+) -> dict[str, SessionList]:
+    """The sessions of every exchange of the file from its first trade on."""
+    firsts: dict[str, date] = {}
+    for item in items:
+        if item.symbol is not None and item.symbol in mics and item.entry.type in SHARE_MOVES:
+            mic = mics[item.symbol]
+            firsts[mic] = min(item.entry.trade_date, firsts.get(mic, item.entry.trade_date))
+    return {mic: load_session_list(context, mic, first, now=now) for mic, first in sorted(firsts.items())}
+
+
+def _executed_at(item: ReadyEntry, mics: Mapping[str, str], market: Mapping[str, SessionList]) -> datetime:
+    """The close of a trade's session, or of the next; midnight UTC after the day for cash and for today."""
+    entry = item.entry
+    if entry.executed_at is not None:
+        return entry.executed_at
+    if item.symbol is not None and entry.type in SHARE_MOVES:
+        close = market[mics[item.symbol]].close_on_or_after(entry.trade_date)
+        if close is not None:
+            return close
+    return datetime.combine(entry.trade_date + timedelta(days=1), time.min, tzinfo=UTC)
+
+
+def _closed_days(
+    items: Sequence[ReadyEntry], mics: Mapping[str, str], market: Mapping[str, SessionList]
+) -> list[Finding]:
+    """Trades dated on a day without a session: kept, but worth a look."""
+    findings = []
+    for item in items:
+        if item.symbol is None or item.symbol not in mics or item.entry.type not in SHARE_MOVES:
+            continue
+        mic, day = mics[item.symbol], item.entry.trade_date
+        if not market[mic].has(day):
+            reason = f"{mic} was closed on {day}: counted at the next close"
+            findings.append(Finding(item.entry.lines[0], DOUBTFUL, reason))
+    return findings

@@ -1,0 +1,172 @@
+"""Ghostfolio's activities: its JSON export, and the CSV that it takes."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from decimal import Decimal
+from typing import Any
+
+from closingbell.domain.money import major_unit
+from closingbell.usecases.imports.building import as_note, as_quantity, broker_amount, cash, rounded_price, to_money
+from closingbell.usecases.imports.entries import (
+    BUY,
+    DIVIDEND,
+    FEE,
+    INTEREST,
+    REFUSED,
+    SELL,
+    Entry,
+    Finding,
+    LeftOutError,
+    Reading,
+    RowError,
+    Security,
+    in_order,
+    shown,
+)
+from closingbell.usecases.imports.tables import Row, caught, find_header, read_rows, read_table, split_header
+from closingbell.usecases.imports.values import POINT, read_currency, read_day_first, read_isin
+
+NAME = "ghostfolio"
+TITLE = "Ghostfolio: activities as JSON (Export) or CSV"
+
+_ARRAY = re.compile(r'"(?:activities|orders)"\s*:\s*\[')
+_COMMA = re.compile(r"\s*,?\s*")
+# Field of an activity -> the columns that the CSV may call it, lower case.
+_COLUMNS: dict[str, tuple[str, ...]] = {
+    "date": ("date", "tradedate"),
+    "symbol": ("code", "symbol", "ticker", "isin"),
+    "dataSource": ("datasource",),
+    "currency": ("currency", "ccy", "currencyprimary"),
+    "unitPrice": ("price", "unitprice", "tradeprice", "value"),
+    "quantity": ("quantity", "qty", "shares", "units"),
+    "type": ("action", "buy/sell", "type"),
+    "fee": ("fee", "commission", "ibcommission"),
+    "comment": ("note", "comment"),
+    "id": ("id",),
+}
+_NEEDED = ("date", "symbol", "currency", "unitPrice", "quantity", "type")
+
+
+def recognises(text: str) -> bool:
+    """A JSON object with activities, or a CSV with a data source beside what an activity needs."""
+    if text.lstrip().startswith("{"):
+        found = _ARRAY.search(text)
+        return bool(found and '"dataSource"' in text and '"unitPrice"' in text)
+    return find_header(text, _is_header) is not None
+
+
+def _is_header(columns: tuple[str, ...] | Any) -> bool:
+    has_all = all(any(name in columns for name in _COLUMNS[field]) for field in _NEEDED)
+    return has_all and "datasource" in columns
+
+
+def read(text: str) -> Reading:
+    """Every activity; symbols of Yahoo are ours, those of other sources must be mapped."""
+    return _read_json(text) if text.lstrip().startswith("{") else _read_csv(text)
+
+
+def _read_csv(text: str) -> Reading:
+    at = find_header(text, _is_header)
+    if at is None:
+        return Reading((), (Finding(1, REFUSED, "the columns of an activity are missing"),))
+    table = read_table(text, *(name for name in split_header(text.splitlines()[at]) if name))
+    return in_order(*read_rows(table, lambda row: _read_activity(row.line, _fields(row))))
+
+
+def _fields(row: Row) -> dict[str, str]:
+    return {field: row.any_of(*names) for field, names in _COLUMNS.items()}
+
+
+def _read_json(text: str) -> Reading:
+    entries: list[Entry] = []
+    findings: list[Finding] = []
+    try:
+        for line, activity in _activities(text):
+            told = shown(json.dumps(activity, default=str, ensure_ascii=False))
+            entries += caught(line, told, lambda a=activity, n=line: _read_activity(n, _texts(a)), findings)  # type: ignore[misc]
+    except (ValueError, RecursionError) as error:
+        line = getattr(error, "lineno", 1)
+        findings.append(Finding(line, REFUSED, f"not readable as JSON ({shown(str(error))})"))
+    return in_order(entries, findings)
+
+
+def _activities(text: str) -> Iterator[tuple[int, Any]]:
+    """Every activity with the line that it begins on."""
+    found = _ARRAY.search(text)
+    if found is None:
+        raise ValueError("there is no list of activities")
+    decoder = json.JSONDecoder(parse_float=Decimal, parse_int=_whole)
+    at = _COMMA.match(text, found.end()).end()  # type: ignore[union-attr]
+    line, counted = 1, 0
+    while at < len(text) and text[at] != "]":
+        line, counted = line + text.count("\n", counted, at), at
+        activity, end = decoder.raw_decode(text, at)
+        yield line, activity
+        at = _COMMA.match(text, end).end()  # type: ignore[union-attr]
+    if at >= len(text):
+        raise ValueError("the list of activities does not end")
+
+
+def _whole(digits: str) -> Decimal:
+    return Decimal(digits)
+
+
+def _texts(activity: Any) -> dict[str, str]:
+    """The fields of an activity as text, exact."""
+    if not isinstance(activity, dict):
+        raise RowError("an activity must be an object")
+    profile = activity.get("SymbolProfile") or activity.get("assetProfile") or {}
+    merged = {**(profile if isinstance(profile, dict) else {}), **activity}
+    return {
+        field: format(merged[field], "f") if isinstance(merged.get(field), Decimal) else str(merged.get(field) or "")
+        for field in _COLUMNS
+    }
+
+
+def _read_activity(line: int, fields: Mapping[str, str]) -> Entry:
+    kind = fields["type"].strip().upper()
+    if kind in {"ITEM", "VALUABLE", "LIABILITY"}:
+        raise LeftOutError(f"{kind.lower()}: nothing that is held in an account of shares and cash")
+    if kind not in {BUY, SELL, DIVIDEND, FEE, INTEREST}:
+        raise RowError(f"type {fields['type']!r} is not known")
+    day, executed_at = read_day_first(fields["date"])
+    currency, per_unit = major_unit(fields["currency"].strip())
+    currency = read_currency(currency)
+    price = POINT.read(fields["unitPrice"] or "0", what="unit price") / per_unit
+    quantity = POINT.read(fields["quantity"] or "0", what="quantity")
+    fee = to_money(POINT.read(fields["fee"] or "0", what="fee") / per_unit, what="fee")
+    note, key = as_note(fields["comment"]), fields["id"].strip() or None
+    if kind in {FEE, INTEREST}:
+        amount = price * quantity - fee if kind == INTEREST else price * quantity + fee
+        return cash(line, kind, day, to_money(amount, what="amount"), currency, note=note, broker_key=key)
+    if not quantity:
+        raise LeftOutError("a plan of no shares")
+    return Entry(
+        (line,),
+        kind,
+        day,
+        currency,
+        security=_security(fields),
+        quantity=as_quantity(quantity),
+        price=rounded_price(price) if kind != DIVIDEND else None,
+        amount=broker_amount(to_money(price * quantity, what="dividend"), what="dividend")
+        if kind == DIVIDEND
+        else None,
+        fee=fee,
+        executed_at=executed_at,
+        broker_key=key,
+        note=note,
+    )
+
+
+def _security(fields: Mapping[str, str]) -> Security:
+    text = fields["symbol"].strip()
+    if not text:
+        raise RowError("the symbol is missing")
+    if isin := read_isin(text):
+        return Security(isin=isin)
+    source = fields["dataSource"].strip().upper()
+    return Security(text.upper()) if source in {"YAHOO", ""} else Security(ticker=text, name=f"{text} of {source}")
