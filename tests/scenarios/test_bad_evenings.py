@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from datetime import timedelta
 from decimal import Decimal
@@ -12,7 +11,6 @@ import pytest
 from closingbell.domain.runs import RunStatus
 from closingbell.models import (
     CorporateActionRow,
-    CorporateActionVersion,
     JobLog,
     JobLogItem,
     PriceCoverage,
@@ -519,23 +517,6 @@ def test_lost_coverage_is_rebuilt_from_the_bars(house: House) -> None:
     assert summary.message == "2 of 2 expected closes up to 2012-12-03 stored"
     [coverage] = house.rows(PriceCoverage, order="company_id")
     assert (str(coverage.covered_from), str(coverage.settled_until)) == ("2012-11-01", "2012-11-30")
-
-
-def test_dividend_told_differently_is_a_new_version(house: House) -> None:
-    house.hold("AAPL", since="2012-11-01")
-    house.run()
-    with house.context.database.write() as connection:
-        connection.exec_driver_sql("UPDATE corporate_action SET amount = 20000000000, printed = '2'")
-
-    house.refresh("AAPL", force=True)
-
-    [action] = house.rows(CorporateActionRow)
-    assert str(action.amount.normalize()) == "2.65"
-    versions = house.rows(CorporateActionVersion, order="version")
-    assert [(one.version, json.loads(one.facts)["amount"], one.reason) for one in versions] == [
-        (1, "2.65", "first told"),
-        (2, "2.65", "told differently"),
-    ]
 
 
 # --- All of it together.

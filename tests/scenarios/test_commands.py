@@ -448,7 +448,7 @@ def test_runs_and_actions_are_exported(house: House) -> None:
     assert (run["job_name"], run["status"], run["stocks_processed"]) == ("daily_price_update", "SUCCESS", 1)
     assert (action["symbol"], action["kind"], action["ex_date"], action["amount"]) == (
         "AAPL",
-        "DIVIDEND",
+        "CASH",
         "2012-11-07",
         "2.65",
     )

@@ -25,6 +25,7 @@ from closingbell.domain.planning import CompanyState, FetchItem, SessionList, ne
 from closingbell.domain.runs import ItemOutcome, Outcome
 from closingbell.domain.series_checks import SeriesAround, check_series
 from closingbell.errors import ProviderError
+from closingbell.jobs.action_storing import ToldActions
 from closingbell.jobs.price_planning import Plan
 from closingbell.providers.base import DailyHistory
 
@@ -70,6 +71,7 @@ class Settling:
     released: list[date]
     coverage: tuple[date, date] | None
     outcome: ItemOutcome
+    told: ToldActions
 
 
 def wrong_currency(fetched: Fetched, plan: Plan) -> ItemOutcome | None:
@@ -163,6 +165,25 @@ def settle(
         sorted({day for day, _ in doubtful} & {bar.date for bar in checked.good}),
         _coverage(state, calendar, checked, stored, settled_to, gaps),
         _outcome(fetched, checked, merged, present, gaps),
+        _told_actions(item, history, company_id, calendar, checked),
+    )
+
+
+def _told_actions(
+    item: FetchItem, history: DailyHistory, company_id: int, calendar: SessionList, checked: CheckedBars
+) -> ToldActions:
+    """What the answer tells of the company's actions, and which dates it tells of."""
+    newest = calendar.newest() or date.min
+    return ToldActions(
+        company_id=company_id,
+        mic=item.mic,
+        provider=history.provider,
+        currency=history.currency,
+        rows=history.actions,
+        first=item.first,
+        last=max(newest, calendar.running or newest),
+        newest=newest,
+        bars=checked.good,
     )
 
 

@@ -147,9 +147,7 @@ def _write_ranges(connection: Connection, settlings: Sequence[Settling], now: da
     prices.store_gaps(connection, [row for s in settlings for row in _gap_rows(s, now)])
     prices.remove_filled_gaps(connection, [(s.company_id, day) for s in settlings for day in s.filled_gaps])
     companies.store_listings(connection, {s.company_id: _listing(s.history) for s in settlings}, now=now)
-    for provider in {s.history.provider for s in settlings}:
-        told = {s.company_id: s.history.actions for s in settlings if s.history.provider == provider}
-        store_told(connection, told, provider=provider, at=now)
+    store_told(connection, [s.told for s in settlings], at=now)
 
 
 def _gap_rows(settling: Settling, now: datetime) -> list[dict[str, Any]]:

@@ -15,6 +15,8 @@ from threading import Lock
 from typing import Any
 
 from closingbell.errors import UsageError
+from closingbell.replay import event_faults
+from closingbell.replay.event_faults import spoil_events
 from closingbell.replay.wire import HTML_TYPE, Answer, rate_limited, unauthorized
 
 Json = dict[str, Any]
@@ -55,6 +57,13 @@ class Fault(StrEnum):
     NO_META_FIELD = "no_meta_field"
     OTHER_SYMBOL = "other_symbol"
     UNSPLIT = "unsplit"
+    DIVIDEND_MISSING = "dividend_missing"
+    DIVIDEND_TWICE = "dividend_twice"
+    DIVIDEND_MOVED = "dividend_moved"
+    DIVIDEND_CHANGED = "dividend_changed"
+    DIVIDEND_X100 = "dividend_x100"
+    DIVIDEND_HALVED = "dividend_halved"
+    SPLIT_MISSING = "split_missing"
 
     @property
     def meaning(self) -> str:
@@ -88,6 +97,13 @@ MEANINGS = {
     Fault.NO_META_FIELD: "one field of meta is absent (field, currency unless told)",
     Fault.OTHER_SYMBOL: "another symbol's answer",
     Fault.UNSPLIT: "history and events as before the newest split",
+    Fault.DIVIDEND_MISSING: "one dividend is absent: the last one, or that of `date`",
+    Fault.DIVIDEND_TWICE: "one dividend stands once more a weekday later",
+    Fault.DIVIDEND_MOVED: "one dividend stands a weekday later",
+    Fault.DIVIDEND_CHANGED: "one dividend is a tenth higher",
+    Fault.DIVIDEND_X100: "one dividend is a hundred times too high",
+    Fault.DIVIDEND_HALVED: "one dividend is half of what it was, as if for a split of 2:1",
+    Fault.SPLIT_MISSING: "one split is absent, and what it restated stays so",
 }
 
 
@@ -172,7 +188,10 @@ def instead_of_answer(rule: FaultRule) -> Answer | None:
 def spoil_chart(document: Json, rule: FaultRule, *, now_s: int) -> None:
     """Do to a chart answer what a fault does."""
     result = document["chart"]["result"][0]
-    if rule.fault in _WHOLE_CHART:
+    if rule.fault in _EVENTS:
+        name, spoil = _EVENTS[rule.fault]
+        spoil_events(result, name, spoil, on=rule.date, every=rule.every)
+    elif rule.fault in _WHOLE_CHART:
         _WHOLE_CHART[rule.fault](result, rule, now_s)
     elif rule.fault in _ONE_BAR:
         columns = _columns(result)
@@ -332,6 +351,16 @@ def _no_meta_field(result: Json, rule: FaultRule, _now_s: int) -> None:
 def _other_currency(currency: str) -> str:
     return "USD" if currency == "EUR" else "EUR"
 
+
+_EVENTS: dict[Fault, tuple[str, Callable[[Json, str], None]]] = {
+    Fault.DIVIDEND_MISSING: ("dividends", event_faults.drop),
+    Fault.DIVIDEND_TWICE: ("dividends", event_faults.repeat),
+    Fault.DIVIDEND_MOVED: ("dividends", event_faults.move),
+    Fault.DIVIDEND_CHANGED: ("dividends", event_faults.times(1.1)),
+    Fault.DIVIDEND_X100: ("dividends", event_faults.times(100.0)),
+    Fault.DIVIDEND_HALVED: ("dividends", event_faults.times(0.5)),
+    Fault.SPLIT_MISSING: ("splits", event_faults.drop),
+}
 
 _WHOLE_CHART: dict[Fault, Callable[[Json, FaultRule, int], None]] = {
     Fault.EMPTY: _empty,

@@ -15,11 +15,12 @@ from sqlalchemy import ColumnElement, Connection, Select, insert, select, update
 from closingbell.domain.actions import GROUP_OF, SPLITTING, AcceptedAction, AcceptedKind, Facts, PayDateStatus
 from closingbell.domain.money import plain
 from closingbell.models import CorporateActionRow, CorporateActionVersion
-from closingbell.stores.upsert import in_groups
+from closingbell.stores.upsert import in_groups, upsert
 
 _FACTS = tuple(field.name for field in fields(Facts))
 _STATE = ("seq", "is_held", "held_code", "held_reason", "is_cancelled", "is_user_entered", "version")
 _COLUMNS = tuple(getattr(CorporateActionRow, name) for name in ("id", "company_id", *_FACTS, *_STATE))
+_KEY = ("company_id", "kind_group", "ex_date", "currency", "seq")
 _LONGEST_REASON = 500
 
 
@@ -31,6 +32,19 @@ class Change:
     actor: str
     reason: str
     at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class NewAction:
+    """An action to be kept; ``hold`` is the code and the sentence why it waits, ``printed`` what the source wrote."""
+
+    company_id: int
+    facts: Facts
+    change: Change
+    hold: tuple[str, str] | None = None
+    seq: int = 0
+    printed: str = ""
+    is_user_entered: bool = False
 
 
 # --- Reading.
@@ -123,46 +137,59 @@ def _action_of(found: Any) -> AcceptedAction:
 # --- Writing.
 
 
-def store_new(
-    connection: Connection,
-    company_id: int,
-    facts: Facts,
-    change: Change,
-    *,
-    hold: tuple[str, str] | None = None,
-    seq: int = 0,
-    printed: str = "",
-    is_user_entered: bool = False,
-) -> AcceptedAction:
-    """Keep a new action as version 1; ``hold`` is the code and the sentence why it waits."""
-    code, reason = hold or (None, None)
-    state = {
-        "seq": seq,
-        "is_held": hold is not None,
+def store_new(connection: Connection, new: NewAction) -> AcceptedAction:
+    """Keep one new action as version 1."""
+    return store_new_actions(connection, [new])[0]
+
+
+def store_new_actions(connection: Connection, new: Sequence[NewAction]) -> list[AcceptedAction]:
+    """Keep new actions as version 1, in the order given; where another process was first, its action is returned."""
+    if not new:
+        return []
+    upsert(connection, CorporateActionRow, [_new_row(one) for one in new], key=_KEY)
+    stored = _load_by_key(connection, new)
+    found = [stored[_key_of(one)] for one in new]
+    fresh = [(one, action) for one, action in zip(new, found, strict=True) if action.version == 1]
+    rows = [_version_row(action, one.change) for one, action in fresh]
+    upsert(connection, CorporateActionVersion, rows, key=("corporate_action_id", "version"))
+    return found
+
+
+def _new_row(one: NewAction) -> dict[str, Any]:
+    code, reason = one.hold or (None, None)
+    return {
+        "company_id": one.company_id,
+        "kind_group": one.facts.group,
+        **_values(one.facts),
+        "seq": one.seq,
+        "is_held": one.hold is not None,
         "held_code": code,
         "held_reason": reason,
         "is_cancelled": False,
-        "is_user_entered": is_user_entered,
+        "is_user_entered": one.is_user_entered,
         "version": 1,
+        "dirty_since": one.change.at,
+        "printed": one.printed,
+        "provider": one.change.source,
+        "first_seen_at": one.change.at,
+        "last_seen_at": one.change.at,
+        "missed_count": 0,
     }
-    row_id = connection.execute(
-        insert(CorporateActionRow).values(
-            company_id=company_id,
-            kind_group=facts.group,
-            **_values(facts),
-            **state,
-            dirty_since=change.at,
-            printed=printed,
-            provider=change.source,
-            first_seen_at=change.at,
-            last_seen_at=change.at,
-            missed_count=0,
-        )
-    ).inserted_primary_key
-    assert row_id is not None
-    action = AcceptedAction(id=row_id[0], company_id=company_id, facts=facts, **state)  # type: ignore[arg-type]
-    _store_version(connection, action, change)
-    return action
+
+
+def _key_of(one: NewAction | AcceptedAction) -> tuple[Any, ...]:
+    return one.company_id, one.facts.group, one.facts.ex_date, one.facts.currency, one.seq
+
+
+def _load_by_key(connection: Connection, new: Sequence[NewAction]) -> dict[tuple[Any, ...], AcceptedAction]:
+    """The actions that hold these keys now, locked: another process may have been first."""
+    row = CorporateActionRow
+    first, last = min(one.facts.ex_date for one in new), max(one.facts.ex_date for one in new)
+    found: dict[tuple[Any, ...], AcceptedAction] = {}
+    for group in in_groups(sorted({one.company_id for one in new})):
+        query = select(*_COLUMNS).where(row.company_id.in_(group), *_between(first, last)).with_for_update()
+        found.update({_key_of(action): action for action in _read(connection, query)})
+    return found
 
 
 def store_change(
@@ -186,7 +213,7 @@ def store_change(
     )
     if changed.rowcount != 1:
         return None
-    _store_version(connection, written, change)
+    connection.execute(insert(CorporateActionVersion).values(**_version_row(written, change)))
     return written
 
 
@@ -212,18 +239,16 @@ def _plain_value(value: Any) -> Any:
     return value.value if isinstance(value, AcceptedKind | PayDateStatus) else value
 
 
-def _store_version(connection: Connection, action: AcceptedAction, change: Change) -> None:
-    connection.execute(
-        insert(CorporateActionVersion).values(
-            corporate_action_id=action.id,
-            version=action.version,
-            facts=as_json(action),
-            source=change.source,
-            actor=change.actor,
-            reason=change.reason[:_LONGEST_REASON],
-            created_at=change.at,
-        )
-    )
+def _version_row(action: AcceptedAction, change: Change) -> dict[str, Any]:
+    return {
+        "corporate_action_id": action.id,
+        "version": action.version,
+        "facts": as_json(action),
+        "source": change.source,
+        "actor": change.actor,
+        "reason": change.reason[:_LONGEST_REASON],
+        "created_at": change.at,
+    }
 
 
 def as_json(action: AcceptedAction) -> str:

@@ -54,6 +54,15 @@ def load_by_symbol(connection: Connection, symbols: Sequence[str]) -> dict[str, 
     return found
 
 
+def load_symbols(connection: Connection, company_ids: Iterable[int]) -> dict[int, str]:
+    """The symbol of each of these companies."""
+    symbols: dict[int, str] = {}
+    for group in in_groups(sorted(set(company_ids))):
+        for company_id, symbol in connection.execute(select(Company.id, Company.symbol).where(Company.id.in_(group))):
+            symbols[company_id] = symbol
+    return symbols
+
+
 def require_known(connection: Connection, symbols: Sequence[str]) -> list[int]:
     """The ids of the companies of these symbols; raise UnknownSymbolError that names those that are not known here."""
     known = load_by_symbol(connection, symbols)

@@ -65,9 +65,9 @@ def _note_failure(connection: Connection, end: RunEnd, now: datetime) -> None:
     before = None if incident.seen_count == 1 else incident
     step = incidents.decide(before, end, now=now)
     if step is Step.OPEN:
-        _notify(connection, incidents.opened(incident.id, end), end.run_id, now)
+        notify(connection, incidents.opened(incident.id, end), end.run_id, now=now)
     elif step is Step.REMIND and _claim_reminder(connection, incident, now):
-        _notify(connection, incidents.reminder(incident, end, now=now), end.run_id, now)
+        notify(connection, incidents.reminder(incident, end, now=now), end.run_id, now=now)
 
 
 def _count(connection: Connection, end: RunEnd, now: datetime) -> None:
@@ -108,14 +108,14 @@ def _recover(connection: Connection, end: RunEnd, now: datetime) -> None:
             update(row).where(row.id == incident.id, row.active_key.is_not(None)).values(active_key=None, closed_at=now)
         )
         if closed.rowcount == 1:
-            _notify(connection, incidents.recovered(incident, end), end.run_id, now)
+            notify(connection, incidents.recovered(incident, end), end.run_id, now=now)
 
 
 def _load_open(connection: Connection, *which: ColumnElement[bool]) -> list[OpenIncident]:
     return [OpenIncident(*found) for found in connection.execute(select(*_OPEN).where(*which).order_by(Incident.id))]
 
 
-def _notify(connection: Connection, message: Message, run_id: int, now: datetime) -> None:
+def notify(connection: Connection, message: Message, run_id: int | None = None, *, now: datetime) -> None:
     """Write a message to every active administrator; one who has it already keeps what he has."""
     told = select(User.id).where(User.is_active.is_(True), User.is_administrator.is_(True)).order_by(User.id)
     rows = [

@@ -1,0 +1,178 @@
+"""What providers printed of corporate actions: one row for each print, with what became of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import Connection, exists, select, update
+
+from closingbell.domain.action_judging import Print, RowVerdict
+from closingbell.domain.bars import INTRADAY, Bar
+from closingbell.domain.corporate_actions import ActionKind, CorporateAction
+from closingbell.domain.money import PRICE_SCALE, to_scaled
+from closingbell.models import CorporateActionRow, CorporateActionSourceRow, Order, PriceHistory
+from closingbell.stores.upsert import in_groups, upsert
+
+_KEY = ("company_id", "provider", "kind", "ex_date", "currency", "seq", "printed")
+_CHANGING = (
+    "amount", "numerator", "denominator", "last_seen_at", "seen_count", "streak_since", "verdict", "note",
+    "corporate_action_id", "told_at",
+)  # fmt: skip
+_LONGEST_NOTE = 500
+
+
+def load_prints(
+    connection: Connection, company_ids: Sequence[int], *, provider: str, first: date
+) -> dict[int, list[Print]]:
+    """What a provider printed of these companies for ex-dates from ``first`` on, in the order it was last seen."""
+    row = CorporateActionSourceRow
+    found: dict[int, list[Print]] = {}
+    for group in in_groups(company_ids):
+        query = select(row).where(row.company_id.in_(group), row.provider == provider, row.ex_date >= first)
+        for one in connection.execute(_columns(query).order_by(row.last_seen_at, row.id)):
+            found.setdefault(one.company_id, []).append(_print_of(one))
+    return found
+
+
+def load_waiting(connection: Connection) -> dict[tuple[int, str], list[Print]]:
+    """Rows that wait for a close, by company and provider."""
+    row = CorporateActionSourceRow
+    query = _columns(select(row)).where(row.verdict == RowVerdict.WAITING).order_by(row.ex_date, row.id)
+    found: dict[tuple[int, str], list[Print]] = {}
+    for one in connection.execute(query):
+        found.setdefault((one.company_id, one.provider), []).append(_print_of(one))
+    return found
+
+
+def _columns(query: Any) -> Any:
+    row = CorporateActionSourceRow
+    return query.with_only_columns(row.id, row.company_id, row.provider, *(getattr(row, name) for name in _READ))
+
+
+_READ = (
+    "kind", "ex_date", "currency", "seq", "printed", "amount", "numerator", "denominator", "verdict",
+    "corporate_action_id", "streak_since", "last_seen_at", "seen_count", "told_at",
+)  # fmt: skip
+
+
+def _print_of(one: Any) -> Print:
+    row = CorporateAction(
+        ActionKind(one.kind), one.ex_date, one.amount, one.currency, one.numerator, one.denominator, one.printed
+    )
+    return Print(
+        id=one.id,
+        row=row,
+        seq=one.seq,
+        verdict=RowVerdict(one.verdict),
+        action_id=one.corporate_action_id,
+        streak_since=one.streak_since,
+        last_seen_at=one.last_seen_at,
+        seen_count=one.seen_count,
+        told_at=one.told_at,
+    )
+
+
+def store_prints(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Write down what was printed, new or seen again; see ``print_row``."""
+    upsert(connection, CorporateActionSourceRow, rows, key=_KEY, update=_CHANGING)
+
+
+def print_row(
+    company_id: int,
+    provider: str,
+    row: CorporateAction,
+    *,
+    seq: int,
+    verdict: RowVerdict,
+    note: str | None,
+    action_id: int | None,
+    at: datetime,
+    before: Print | None,
+    streak_since: datetime,
+    told_at: datetime | None,
+) -> dict[str, Any]:
+    """A row for ``store_prints``; ``before`` is the same print as it was seen last."""
+    return {
+        "company_id": company_id,
+        "provider": provider,
+        "kind": row.kind.value,
+        "ex_date": row.ex_date,
+        "currency": row.currency,
+        "seq": seq,
+        "printed": row.printed,
+        "amount": row.amount,
+        "numerator": row.numerator,
+        "denominator": row.denominator,
+        "first_seen_at": at,
+        "last_seen_at": at,
+        "seen_count": 1 if before is None else before.seen_count + 1,
+        "streak_since": streak_since,
+        "verdict": verdict.value,
+        "note": None if note is None else note[:_LONGEST_NOTE],
+        "corporate_action_id": action_id,
+        "told_at": told_at,
+    }
+
+
+def load_missed(connection: Connection, company_ids: Sequence[int]) -> dict[int, tuple[int, datetime]]:
+    """Actions that the last answers should have told of and did not: how often, and since when."""
+    row = CorporateActionRow
+    missed: dict[int, tuple[int, datetime]] = {}
+    for group in in_groups(company_ids):
+        query = select(row.id, row.missed_count, row.missed_since).where(
+            row.company_id.in_(group), row.missed_count > 0
+        )
+        for action_id, count, since in connection.execute(query):
+            if since is not None:
+                missed[action_id] = (count, since)
+    return missed
+
+
+def load_providers(connection: Connection, company_ids: Sequence[int], *, first: date) -> dict[int, str]:
+    """Who told of each action with an ex-date from ``first`` on."""
+    row = CorporateActionRow
+    providers: dict[int, str] = {}
+    for group in in_groups(company_ids):
+        query = select(row.id, row.provider).where(row.company_id.in_(group), row.ex_date >= first)
+        for action_id, provider in connection.execute(query):
+            providers[action_id] = provider
+    return providers
+
+
+def store_missed(connection: Connection, missed: Mapping[int, tuple[int, datetime | None]]) -> None:
+    """Count answers without an action; (0, None) once it is told again."""
+    row = CorporateActionRow
+    for action_id, (count, since) in missed.items():
+        connection.execute(update(row).where(row.id == action_id).values(missed_count=count, missed_since=since))
+
+
+def load_closes(connection: Connection, company_id: int, *, first: date, last: date) -> list[Bar]:
+    """A company's bars of closed sessions in a range, ascending."""
+    bar = PriceHistory
+    query = (
+        select(bar.date, bar.open, bar.high, bar.low, bar.close, bar.volume, bar.flag)
+        .where(bar.company_id == company_id, bar.date >= first, bar.date <= last)
+        .order_by(bar.date)
+    )
+    bars = []
+    for day, *decimals, volume, flag in connection.execute(query):
+        o, h, low, c = (to_scaled(price, PRICE_SCALE) for price in decimals)
+        if flag != INTRADAY:
+            bars.append(Bar(day, o, h, low, c, volume))
+    return bars
+
+
+def has_trades(connection: Connection, company_id: int, *, first: date, before: date) -> bool:
+    """Whether anybody traded a company from one day on and before another."""
+    order = Order
+    query = select(
+        exists().where(
+            order.company_id == company_id,
+            order.deleted_at.is_(None),
+            order.trade_date >= first,
+            order.trade_date < before,
+        )
+    )
+    return bool(connection.scalar(query))
