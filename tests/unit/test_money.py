@@ -161,3 +161,9 @@ def test_typed_in_number_may_have_blanks_around_it() -> None:
 )
 def test_quoted_unit_has_a_major_currency(quoted: str, major: tuple[str, int]) -> None:
     assert major_unit(quoted) == major
+
+
+@pytest.mark.parametrize("text", ["1e-999999999", "1e999999999", "0e-999999999"])
+def test_a_short_text_of_a_number_without_end_is_refused_at_once(text: str) -> None:
+    with pytest.raises(ValueOutOfRangeError):
+        to_scaled(Decimal(text), PRICE_SCALE)

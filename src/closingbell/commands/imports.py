@@ -21,6 +21,7 @@ from closingbell.usecases.imports.preview import ImportPreview, PreviewRow
 from closingbell.utils.text import listed
 
 _ROWS_SHOWN = 20
+_MAP_LIMIT = 1024 * 1024
 
 
 def _as_lines(_ctx: click.Context, _param: click.Parameter, value: str | None) -> tuple[int, ...]:
@@ -71,11 +72,15 @@ def import_(
 
 def _read(file: str) -> bytes:
     path = Path(file)
-    with path.open("rb") as opened:
-        data = opened.read(SIZE_LIMIT + 1)
+    data = _start_of(path, SIZE_LIMIT + 1)
     if not data.strip():
         raise ImportRefusedError(f"{path.name} is empty")
     return data
+
+
+def _start_of(path: Path, limit: int) -> bytes:
+    with path.open("rb") as opened:
+        return opened.read(limit)
 
 
 def _map_lines(maps: Sequence[str]) -> list[str]:
@@ -86,7 +91,7 @@ def _map_lines(maps: Sequence[str]) -> list[str]:
         if "=" in text:
             lines.append(text)
         elif path.is_file():
-            lines += path.read_text(encoding="utf-8-sig", errors="replace").splitlines()
+            lines += _start_of(path, _MAP_LIMIT).decode("utf-8-sig", errors="replace").splitlines()
         else:
             raise UsageError(f"{text!r} is neither ISIN=SYMBOL nor a file of such lines")
     return lines

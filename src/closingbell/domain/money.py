@@ -17,6 +17,8 @@ QUANTITY_SCALE = 10
 
 BIGINT_MAX = 2**63 - 1
 _BIGINT_DIGITS = 19
+# More decimals than anybody types: 1e-999999999 is short to write and would take an hour to compute with.
+_LONGEST = 1_000
 
 # Quoted unit -> (major currency, how many quoted units make one major unit).
 MINOR_UNITS: dict[str, tuple[str, int]] = {
@@ -43,6 +45,8 @@ def to_scaled(value: Decimal, scale: int) -> int:
     # Judged by its digits first: a context would round a long number silently.
     if value.adjusted() + scale > _BIGINT_DIGITS:
         raise ValueOutOfRangeError(f"{value} is too large for a column with {scale} decimals")
+    if int(value.as_tuple().exponent) < -_LONGEST:
+        raise ValueOutOfRangeError(f"{value} has more than {scale} decimals")
     scaled = Fraction(value) * Fraction(10**scale)
     if scaled.denominator != 1:
         raise ValueOutOfRangeError(f"{value:f} has more than {scale} decimals")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
 
 from closingbell import calendars
@@ -16,6 +16,7 @@ from closingbell.usecases.imports.decoding import decode
 from closingbell.usecases.imports.entries import DOUBTFUL, REFUSED, SHARE_MOVES, Finding
 from closingbell.usecases.imports.formats import Format, format_named, recognise
 from closingbell.usecases.imports.preview import Checked, ImportPreview, ReadyEntry, check_reading, preview_of
+from closingbell.usecases.imports.trading_days import session_of
 
 _NAME_LENGTH = 100
 
@@ -74,8 +75,9 @@ def _import(
     mics, strange = _mics(checked.ready)
     known = _load_known(context, account, form, sorted(mics))
     market = _calendars(context, checked.ready, mics, now)
-    findings = (*checked.findings, *strange, *known.findings, *_closed_days(checked.ready, mics, market))
-    checked = Checked(checked.ready, tuple(sorted(findings, key=lambda one: one.line)), checked.unmapped)
+    ready = checked.ready if form.says_date else tuple(_dated(item, mics, market) for item in checked.ready)
+    findings = (*checked.findings, *strange, *known.findings, *_closed_days(ready, mics, market))
+    checked = Checked(ready, tuple(sorted(findings, key=lambda one: one.line)), checked.unmapped)
     preview = preview_of(
         checked,
         account=account,
@@ -178,6 +180,15 @@ def _executed_at(item: ReadyEntry, mics: Mapping[str, str], market: Mapping[str,
         if close is not None:
             return close
     return datetime.combine(entry.trade_date + timedelta(days=1), time.min, tzinfo=UTC)
+
+
+def _dated(item: ReadyEntry, mics: Mapping[str, str], market: Mapping[str, SessionList]) -> ReadyEntry:
+    """A trade of which the file knows the instant counts for the session of that instant."""
+    entry = item.entry
+    if item.symbol is None or item.symbol not in mics or entry.type not in SHARE_MOVES or entry.executed_at is None:
+        return item
+    day = session_of(entry.executed_at, market[mics[item.symbol]])
+    return item if day is None else replace(item, entry=replace(entry, trade_date=day))
 
 
 def _closed_days(

@@ -77,9 +77,20 @@ def test_csv_with_its_many_dates() -> None:
         '{"activities": [1 2, "dataSource" "unitPrice"]}',
         '{"activities": ' + "[" * 100_000 + '"dataSource" "unitPrice"',
         '{"activities": [{"dataSource": "YAHOO", "unitPrice": ' + "9" * 100_000 + "}]}",
+        '{"activities": [{"dataSource": "YAHOO", "unitPrice": 1e999999999}]}',
+        '{"activities": [{"dataSource": "YAHOO", "unitPrice": 1e-999999999}]}',
     ],
 )
 def test_broken_json_is_a_finding(text: str) -> None:
     assert recognises(text)
     assert all(" refused: " in finding for finding in found(read(text)))
     assert read(text).findings
+
+
+def test_an_evening_that_may_be_the_next_day_is_told() -> None:
+    text = EXPORT.replace("2021-09-16T00:00:00.000Z", "2021-09-15T22:00:00.000Z")
+
+    assert read(text).entries[1].doubt == (
+        "2021-09-15 22:00 UTC may stand for midnight of the next day; it is counted as it stands"
+    )
+    assert read(EXPORT).entries[3].doubt == ""

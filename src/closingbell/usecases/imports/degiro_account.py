@@ -26,7 +26,7 @@ from closingbell.usecases.imports.entries import (
     in_order,
 )
 from closingbell.usecases.imports.joining import join_withholding, settle_taken_back
-from closingbell.usecases.imports.tables import Row, Table, caught, find_header, read_table, split_header
+from closingbell.usecases.imports.tables import Row, Table, caught, find_header, header_of, read_table
 from closingbell.usecases.imports.values import Numbers, as_money, read_currency, read_day_first, read_isin
 
 NAME = "degiro_account"
@@ -66,11 +66,10 @@ class _Move:
 
 def read(text: str) -> Reading:
     """Trades in their own currency, conversions and fees beside them; dividends with the tax kept back."""
-    at = find_header(text, _is_header)
-    if at is None:
+    names = header_of(text, _is_header)
+    if not names:
         return Reading((), (Finding(1, REFUSED, "these are not the columns of an account statement"),))
-    columns = split_header(text.splitlines()[at])
-    table = read_table(text, *(name for name in columns if name))
+    table = read_table(text, *names)
     rows = _whole(table)
     numbers = Numbers(row.cells[8] for row in rows)
     findings = list(table.findings)

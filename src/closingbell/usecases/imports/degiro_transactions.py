@@ -18,7 +18,7 @@ from closingbell.usecases.imports.entries import (
     Security,
     in_order,
 )
-from closingbell.usecases.imports.tables import Row, find_header, read_rows, read_table, split_header
+from closingbell.usecases.imports.tables import Row, find_header, header_of, read_rows, read_table
 from closingbell.usecases.imports.values import Numbers, read_currency, read_day_first, read_isin
 
 NAME = "degiro_transactions"
@@ -41,11 +41,10 @@ def _is_header(columns: Sequence[str]) -> bool:
 
 def read(text: str) -> Reading:
     """Every execution at its total in the account's currency, the costs of exchange and trade as its fee."""
-    at = find_header(text, _is_header)
-    if at is None:
+    names = header_of(text, _is_header)
+    if not names:
         return Reading((), (Finding(1, REFUSED, "these are not the columns of a list of transactions"),))
-    columns = split_header(text.splitlines()[at])
-    table = read_table(text, *(name for name in columns if name))
+    table = read_table(text, *names)
     numbers = Numbers(cell for row in table.rows for cell in (row.cells[_PRICE], *row.cells[_AMOUNTS_FROM:-1]))
     return in_order(*read_rows(table, lambda row: _read_row(row, numbers)))
 

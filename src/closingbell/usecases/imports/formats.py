@@ -23,17 +23,21 @@ from closingbell.usecases.imports.entries import Reading
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """A form of file: how it is recognised and read; ``rivals`` hold the same trades in another form."""
+    """A form of file: how it is recognised and read; ``rivals`` hold the same trades in another form.
+
+    With ``says_date`` the date of a row is the exchange's; otherwise it is that of the row's instant where it has one.
+    """
 
     name: str
     title: str
     recognises: Callable[[str], bool]
     read: Callable[[str], Reading]
     rivals: tuple[str, ...] = ()
+    says_date: bool = False
 
 
 FORMATS: tuple[Format, ...] = (
-    Format(orders_csv.NAME, orders_csv.TITLE, orders_csv.recognises, orders_csv.read),
+    Format(orders_csv.NAME, orders_csv.TITLE, orders_csv.recognises, orders_csv.read, says_date=True),
     Format(ghostfolio.NAME, ghostfolio.TITLE, ghostfolio.recognises, ghostfolio.read),
     Format(
         portfolio_performance.NAME,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -26,13 +27,14 @@ from closingbell.usecases.imports.entries import (
     in_order,
     shown,
 )
-from closingbell.usecases.imports.tables import Row, caught, find_header, read_rows, read_table, split_header
+from closingbell.usecases.imports.tables import Row, caught, find_header, header_of, read_rows, read_table
 from closingbell.usecases.imports.values import POINT, read_currency, read_day_first, read_isin
 
 NAME = "ghostfolio"
 TITLE = "Ghostfolio: activities as JSON (Export) or CSV"
 
 _ARRAY = re.compile(r'"(?:activities|orders)"\s*:\s*\[')
+_DIGITS = 40
 _COMMA = re.compile(r"\s*,?\s*")
 # Field of an activity -> the columns that the CSV may call it, lower case.
 _COLUMNS: dict[str, tuple[str, ...]] = {
@@ -69,10 +71,10 @@ def read(text: str) -> Reading:
 
 
 def _read_csv(text: str) -> Reading:
-    at = find_header(text, _is_header)
-    if at is None:
+    names = header_of(text, _is_header)
+    if not names:
         return Reading((), (Finding(1, REFUSED, "the columns of an activity are missing"),))
-    table = read_table(text, *(name for name in split_header(text.splitlines()[at]) if name))
+    table = read_table(text, *names)
     return in_order(*read_rows(table, lambda row: _read_activity(row.line, _fields(row))))
 
 
@@ -120,10 +122,16 @@ def _texts(activity: Any) -> dict[str, str]:
         raise RowError("an activity must be an object")
     profile = activity.get("SymbolProfile") or activity.get("assetProfile") or {}
     merged = {**(profile if isinstance(profile, dict) else {}), **activity}
-    return {
-        field: format(merged[field], "f") if isinstance(merged.get(field), Decimal) else str(merged.get(field) or "")
-        for field in _COLUMNS
-    }
+    return {field: _text(merged.get(field)) for field in _COLUMNS}
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, Decimal):
+        return str(value or "")
+    # Written out, a number of a few letters could fill the memory: 1e999999999.
+    if not -_DIGITS <= value.adjusted() <= _DIGITS:
+        raise RowError(f"{value} is not a number that can be stored")
+    return format(value, "f")
 
 
 def _read_activity(line: int, fields: Mapping[str, str]) -> Entry:
@@ -159,7 +167,15 @@ def _read_activity(line: int, fields: Mapping[str, str]) -> Entry:
         executed_at=executed_at,
         broker_key=key,
         note=note,
+        doubt=_doubt(executed_at),
     )
+
+
+def _doubt(executed_at: datetime | None) -> str:
+    """Midnight where the person lives, written as the evening before in UTC."""
+    if executed_at is None or executed_at.minute or executed_at.hour not in {22, 23}:
+        return ""
+    return f"{executed_at:%Y-%m-%d %H:%M} UTC may stand for midnight of the next day; it is counted as it stands"
 
 
 def _security(fields: Mapping[str, str]) -> Security:

@@ -26,7 +26,7 @@ from closingbell.usecases.imports.entries import (
     Security,
     in_order,
 )
-from closingbell.usecases.imports.tables import Row, find_header, read_rows, read_table, split_header
+from closingbell.usecases.imports.tables import Row, find_header, header_of, read_rows, read_table
 from closingbell.usecases.imports.values import (
     Numbers,
     read_currency,
@@ -99,11 +99,10 @@ def _is_header(columns: Sequence[str]) -> bool:
 
 def read(text: str) -> Reading:
     """Every row by its value, which is what the cash account paid or got; signs are told by the type."""
-    at = find_header(text, _is_header)
-    if at is None:
+    names = header_of(text, _is_header)
+    if not names:
         return Reading((), (Finding(1, REFUSED, "the columns of date, type, value and currency are missing"),))
-    names = split_header(text.splitlines()[at])
-    table = read_table(text, *(name for name in names if name))
+    table = read_table(text, *names)
     amounts = (*_VALUE, *_FEES, *_TAXES, *_SHARES, *_GROSS)
     numbers = Numbers(row[name] for row in table.rows for name in amounts)
     is_month_first = _is_month_first([row.any_of(*_DATE) for row in table.rows])

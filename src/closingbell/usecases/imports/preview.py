@@ -23,6 +23,8 @@ from closingbell.usecases.imports.formats import Format
 from closingbell.usecases.imports.keys import source_keys
 from closingbell.usecases.imports.mapping import map_symbols
 
+# No exchange's calendar reaches further back.
+_FIRST_DATE = date(1950, 1, 1)
 _SCALES = {
     "quantity": QUANTITY_SCALE,
     "price": PRICE_SCALE,
@@ -124,6 +126,8 @@ def _findings_of(entry: Entry, today: date) -> list[Finding]:
     line = entry.lines[0]
     if entry.trade_date > today:
         return [Finding(line, REFUSED, f"date {entry.trade_date} lies in the future")]
+    if entry.trade_date < _FIRST_DATE:
+        return [Finding(line, REFUSED, f"date {entry.trade_date} lies before {_FIRST_DATE}")]
     for name, scale in _SCALES.items():
         value = getattr(entry, name)
         try:

@@ -6,6 +6,8 @@ import csv
 import io
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from decimal import DecimalException
+from itertools import islice
 
 from closingbell.usecases.imports.entries import (
     LEFT_OUT,
@@ -71,7 +73,7 @@ def split_header(line: str) -> tuple[str, ...]:
 
 def find_header(text: str, needed: Callable[[Sequence[str]], bool]) -> int | None:
     """The number of the line, from 0, whose columns satisfy ``needed``; it stands near the top."""
-    for number, line in enumerate(text.splitlines()[:_HEADER_WITHIN]):
+    for number, line in enumerate(islice(io.StringIO(text, newline=""), _HEADER_WITHIN)):
         if needed(split_header(line)):
             return number
     return None
@@ -82,18 +84,27 @@ def has_columns(text: str, *names: str) -> bool:
     return find_header(text, lambda columns: set(names) <= set(columns)) is not None
 
 
+def header_of(text: str, needed: Callable[[Sequence[str]], bool]) -> tuple[str, ...]:
+    """The named columns of the header that satisfies ``needed``; empty where there is none."""
+    at = find_header(text, needed)
+    if at is None:
+        return ()
+    header = next(islice(io.StringIO(text, newline=""), at, None))
+    return tuple(name for name in split_header(header) if name)
+
+
 def read_table(text: str, *names: str) -> Table:
     """The CSV whose header has the columns ``names``."""
     at = find_header(text, lambda columns: set(names) <= set(columns))
     if at is None:
         return Table((), (), (Finding(1, REFUSED, f"the columns {', '.join(names)} are missing"),))
-    lines = text.splitlines(keepends=True)
-    header = lines[at]
+    lines = io.StringIO(text, newline="")
+    header = next(islice(lines, at, None))
     columns = split_header(header)
     separator = max(SEPARATORS, key=lambda mark: len(_cells(header, mark)))
     rows: list[Row] = []
     findings: list[Finding] = []
-    reader = csv.reader(io.StringIO("".join(lines[at + 1 :]), newline=""), delimiter=separator)
+    reader = csv.reader(lines, delimiter=separator)
     try:
         for cells in reader:
             if any(cell.strip() for cell in cells):
@@ -143,5 +154,7 @@ def caught(
         findings.append(Finding(line, REFUSED, str(error), text))
     except LeftOutError as error:
         findings.append(Finding(line, LEFT_OUT, str(error), text))
+    except DecimalException:
+        findings.append(Finding(line, REFUSED, "its numbers are too large", text))
     else:
         yield from (found,) if isinstance(found, Entry) else found
