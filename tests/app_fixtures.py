@@ -26,7 +26,7 @@ import pytest
 import structlog
 from click.testing import Result
 from flask import Flask
-from sqlalchemy import Engine, select
+from sqlalchemy import Connection, Engine, select
 
 from closingbell.app import create_app
 from closingbell.config import Settings
@@ -37,6 +37,7 @@ from closingbell.jobs.price_planning import Selection
 from closingbell.jobs.price_updater import refresh_prices, update_daily_prices
 from closingbell.models import Base, Company, PriceHistory
 from closingbell.replay import Market, RecordedMarket, ReplayServer
+from closingbell.stores import summaries
 from closingbell.stores.upsert import table_of
 from closingbell.usecases.import_orders import ImportResult, import_orders
 from closingbell.utils.clock import FixedClock
@@ -174,6 +175,19 @@ class House:
         """Whether each of a company's bars is settled."""
         return {str(row.date): "settled" if row.is_settled else "provisional" for row in self.bars(symbol)}
 
+    def drifted(self) -> list[str]:
+        """Symbols of companies whose kept summary is not what their bars come to."""
+        return self._symbols_of(summaries.find_drift)
+
+    def rebuilt(self) -> list[str]:
+        """Make the summaries anew, as a test does that wrote bars behind the application's back."""
+        return self._symbols_of(summaries.rebuild)
+
+    def _symbols_of(self, look: Callable[[Connection, list[int]], list[summaries.Drift]]) -> list[str]:
+        symbols = {row.id: row.symbol for row in self.rows(Company)}
+        drifts = self.context.database.write_unit(lambda connection: look(connection, sorted(symbols)))
+        return sorted(symbols[drift.company_id] for drift in drifts)
+
     def charts(self) -> list[tuple[str, ...]]:
         """The symbols of every chart request so far, as the market saw them; forgets them."""
         asked = [record.symbols for record in self.market.requests if record.endpoint == "chart"]
@@ -251,6 +265,11 @@ def houses(tmp_path: Path, market: RecordedMarket) -> Iterator[Callable[..., Hou
 
 
 @pytest.fixture
-def house(tables_url: str, houses: Callable[..., House], no_waits: None) -> House:
-    """A house on each database in turn, on Friday 2012-11-30 at 16:31 in New York; failures are retried at once."""
-    return houses(tables_url, "2012-11-30 16:31")
+def house(tables_url: str, houses: Callable[..., House], no_waits: None) -> Iterator[House]:
+    """A house on each database in turn, on Friday 2012-11-30 at 16:31 in New York; failures are retried at once.
+
+    Whatever a test did, the summaries of its companies must be what their bars come to.
+    """
+    made = houses(tables_url, "2012-11-30 16:31")
+    yield made
+    assert made.drifted() == []

@@ -31,7 +31,7 @@ MAY_IMPORT: Mapping[str, tuple[str, ...]] = {
     "domain": ("errors",),
     "utils": ("errors",),
     "config": ("errors", "utils"),
-    "models": ("errors", "utils", "domain.money"),
+    "models": ("errors", "utils", "domain.money", "domain.days"),
     "stores": _BELOW_ADAPTERS,
     "providers": _BELOW_ADAPTERS,
     "calendars": _BELOW_ADAPTERS,

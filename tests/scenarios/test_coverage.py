@@ -15,9 +15,9 @@ from closingbell.stores.upsert import table_of
 from tests.app_fixtures import SYMBOLS, House, recorded_rows, run_closingbell
 
 
-def covered(house: House, *symbols: str) -> list[CompanyCoverage]:
+def covered(house: House, *symbols: str, recount: bool = False) -> list[CompanyCoverage]:
     """What ``coverage`` shows."""
-    return load_coverage(house.context.database, now=house.clock.now(), symbols=symbols or None)
+    return load_coverage(house.context.database, now=house.clock.now(), symbols=symbols or None, recount=recount)
 
 
 def forget(house: House, model: type[Base], on: str | None = None) -> None:
@@ -130,13 +130,19 @@ def test_without_complete_ranges_the_answer_is_the_same(house: House) -> None:
     assert [(one.stored_count, one.gap_count) for one in before] == [(60, 1), (61, 0)]
 
 
-def test_bar_lost_inside_a_complete_range_is_found(house: House) -> None:
+def test_bar_lost_behind_the_back_is_found_by_a_recount(house: House) -> None:
     house.hold("AAPL", "IBM", since="2012-09-04")
     house.run()
+    assert covered(house, recount=True) == covered(house)
 
     forget(house, PriceHistory, on="2012-10-10")
 
-    assert [(one.stored_count, one.missing_dates) for one in covered(house)] == [(60, (date(2012, 10, 10),))] * 2
+    lost = covered(house, recount=True)
+    assert [(one.stored_count, one.missing_dates) for one in lost] == [(60, (date(2012, 10, 10),))] * 2
+    assert house.command("coverage").exit_code == 0
+    assert house.command("coverage", "--recount").exit_code == 1
+    assert house.rebuilt() == ["AAPL", "IBM"]
+    assert covered(house) == lost
 
 
 def test_bar_made_while_its_session_ran_is_no_close(house: House) -> None:
@@ -145,6 +151,7 @@ def test_bar_made_while_its_session_ran_is_no_close(house: House) -> None:
     table = table_of(PriceHistory)
     as_of_noon = table.update().where(table.c.date == date(2012, 11, 30)).values(flag=INTRADAY)
     house.context.database.write_unit(lambda connection: connection.execute(as_of_noon))
+    assert house.rebuilt() == ["AAPL"]
 
     [apple] = covered(house)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
@@ -12,8 +13,12 @@ from sqlalchemy import Engine, inspect
 from sqlalchemy.exc import DBAPIError
 
 from closingbell.commands.database import alembic_for, upgrade
-from closingbell.models import Account, Base, LedgerEntry
+from closingbell.domain.days import StoredDays
+from closingbell.models import Account, Base, LedgerEntry, PriceHistory
 from closingbell.models.types import ScaledDecimal, UtcDateTime
+from closingbell.stores import summaries
+from closingbell.stores.summaries import NewestBar, Summary
+from closingbell.stores.upsert import table_of
 from tests.app_fixtures import House, item
 
 Schema = dict[str, dict[str, Any]]
@@ -156,6 +161,36 @@ def test_database_itself_refuses_to_change_an_entry(empty: House, statement: str
 
     assert len(before) == 2
     assert empty.rows(LedgerEntry) == before
+
+
+def test_summaries_of_bars_that_are_there_already_are_made(empty: House) -> None:
+    with empty.app.app_context():
+        alembic_for(empty.app).upgrade("0007")
+    bars = ", ".join(
+        f"(7, '2012-11-{day}', 1, 9, 1, {day}000000, 5, {settled}, 'yahoo', '2012-11-30 21:31:00', {flag})"
+        for day, settled, flag in (
+            ("28", "true", "NULL"),
+            ("29", "false", "'jump'"),
+            ("30", "false", "'intraday'"),
+        )
+    )
+    quote = empty.context.database.engine.dialect.identifier_preparer.quote
+    columns = ", ".join(map(quote, table_of(PriceHistory).columns.keys()))
+    with empty.context.database.write() as connection:
+        connection.exec_driver_sql(
+            "INSERT INTO company (id, symbol, mic, created_at) VALUES (7, 'IBM', 'XNYS', '2012-11-29 00:00:00'), "
+            "(8, 'FB', 'XNAS', '2012-11-29 00:00:00')"
+        )
+        connection.exec_driver_sql(f"INSERT INTO price_history ({columns}) VALUES {bars}")
+
+    assert empty.command("init-db").exit_code == 0
+
+    with empty.context.database.read() as connection:
+        made = summaries.load_summaries(connection, [7, 8])
+    newest = NewestBar(date(2012, 11, 30), 30_000_000, False, "yahoo", datetime(2012, 11, 30, 21, 31, tzinfo=UTC))
+    days = [(date(2012, 11, 28), True), (date(2012, 11, 29), False)]
+    assert made == {7: Summary(newest, StoredDays.of(days))}
+    assert empty.drifted() == []
 
 
 @pytest.mark.parametrize(

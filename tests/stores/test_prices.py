@@ -212,5 +212,7 @@ def test_long_list_of_companies_is_asked_for_in_groups(database: Database, compa
 
     with database.read() as connection:
         assert list(prices.load_bars(connection, dict.fromkeys(ids, DAY))) == [company_id]
-        assert prices.load_loose(connection, ids, {}) == {company_id: [(DAY, False)]}
+        assert {one: list(days) for one, days in prices.load_loose(connection, ids, {}).items()} == {
+            company_id: [(DAY, False)]
+        }
         assert connection.scalar(select(table_of(PriceHistory).c.close)) == Decimal(50)

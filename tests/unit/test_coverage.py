@@ -3,12 +3,12 @@ from __future__ import annotations
 from datetime import UTC, date, datetime
 
 from closingbell.commands.coverage import in_words
+from closingbell.domain.days import StoredDays
 from closingbell.domain.planning import SessionList, SessionTimes
 from closingbell.jobs import price_planning
 from closingbell.queries.coverage import (
     SESSIONS_FOR_UNHELD,
     CompanyCoverage,
-    Complete,
     CoverageTotal,
     KnownGap,
     cover,
@@ -40,15 +40,13 @@ def covered(
     *bars: tuple[int, bool],
     sessions: SessionList | None = None,
     since: int = 5,
-    complete: Complete | None = None,
     gaps: dict[date, str] | None = None,
 ) -> CompanyCoverage:
     return cover(
         COMPANY,
         day(since),
         sessions or week(5, 6, 7, 8, 9, 12),
-        complete=complete,
-        bars=[(day(number), is_settled) for number, is_settled in bars],
+        bars=StoredDays.of((day(number), is_settled) for number, is_settled in bars),
         gaps=gaps or {},
         quarantined_count=0,
     )
@@ -71,15 +69,9 @@ def test_every_closed_session_is_expected() -> None:
     assert one.missing_dates == (day(7), day(8))
 
 
-def test_complete_range_is_counted_and_the_rest_is_looked_at() -> None:
-    one = covered((9, False), complete=Complete(day(5), day(7), 3))
-    assert numbers(one) == (5, 4, 1, 1, 0, 0)
-    assert one.missing_dates == (day(8),)
-
-
-def test_known_gap_is_not_missing_inside_and_outside_the_complete_range() -> None:
+def test_known_gap_is_not_missing() -> None:
     gaps = {day(6): "halted", day(8): "halted"}
-    one = covered((9, True), complete=Complete(day(5), day(7), 2), gaps=gaps)
+    one = covered((5, True), (7, True), (9, True), gaps=gaps)
     assert numbers(one) == (5, 3, 0, 0, 2, 0)
     assert one.gaps == (KnownGap("halted", 2, day(6), day(8)),)
 
@@ -105,7 +97,7 @@ def test_nothing_is_expected_before_the_first_session_closed() -> None:
 
 
 def test_total_is_the_sum() -> None:
-    first, second = covered((5, True), (9, False)), covered((5, True), complete=None, gaps={day(8): "halted"})
+    first, second = covered((5, True), (9, False)), covered((5, True), gaps={day(8): "halted"})
     assert total_of([first, second]) == CoverageTotal(2, 10, 3, 1, 6, 1, 0, 0)
     assert total_of([]) == CoverageTotal(0, 0, 0, 0, 0, 0, 0, 0)
 

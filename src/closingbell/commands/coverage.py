@@ -17,15 +17,16 @@ from closingbell.stores.marks import require_origin, require_tables
 
 @click.command("coverage", cls=Command)
 @symbols_option
+@click.option("--recount", is_flag=True, help="Read every stored bar instead of the summaries kept of them.")
 @format_option
 @with_appcontext
-def coverage(symbols: tuple[str, ...] | None, format_: str) -> None:
+def coverage(symbols: tuple[str, ...] | None, recount: bool, format_: str) -> None:
     """Compare what is stored of each company held with what should be; exit code 1 when something is missing."""
     context = current_context()
     require_tables(context.database)
     # A replayed market has no sessions of today: better said so than "not written down yet".
     require_origin(context.database, context.settings.origin)
-    covered = load_coverage(context.database, now=context.clock.now(), symbols=symbols)
+    covered = load_coverage(context.database, now=context.clock.now(), symbols=symbols, recount=recount)
     total = total_of(covered)
     if format_ == "json":
         print_json({"companies": covered, "total": total})

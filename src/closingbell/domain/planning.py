@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from functools import cached_property
 from typing import NamedTuple
+
+from closingbell.domain.days import NO_BARS, NO_DAYS, DaySet, StoredDays
 
 # How long to wait before a gap that the provider could not fill is asked for again; then never.
 GAP_WAITS = tuple(timedelta(days=days) for days in (1, 2, 4, 8, 16, 32, 64, 128))
@@ -32,6 +35,11 @@ class SessionList:
         self.closed_set = frozenset(self.closed)
         self.open_set = frozenset(self.dates[self.closed_count :])
         self.running = next((s.date for s in sessions[self.closed_count :] if s.open_at <= now), None)
+
+    @cached_property
+    def closed_days(self) -> DaySet:
+        """The closed sessions as a set: many companies are compared with it."""
+        return DaySet.of(self.closed)
 
     def between(self, first: date, last: date) -> list[date]:
         """Closed sessions from ``first`` to ``last``, both included."""
@@ -66,7 +74,7 @@ class CompanyState:
     """What is held of one company.
 
     ``needed_from``: the first session that should be there; ``covered_from`` and ``settled_until`` bound the range in
-    which every expected session is settled or known as a gap; ``loose`` are the bars outside that range
+    which every expected session is settled or known as a gap; ``loose`` are the days outside that range that have a bar
     (date, is settled); ``gaps`` are sessions that the provider cannot fill and that are not to be asked for now.
     """
 
@@ -76,7 +84,7 @@ class CompanyState:
     needed_from: date
     covered_from: date | None = None
     settled_until: date | None = None
-    loose: tuple[tuple[date, bool], ...] = ()
+    loose: Iterable[tuple[date, bool]] = NO_BARS
     gaps: frozenset[date] = frozenset()
     due_gaps: frozenset[date] = frozenset()
     gap_counts: Mapping[date, int] = field(default_factory=dict)
@@ -123,26 +131,22 @@ def plan_company(
     newest = sessions.newest()
     if newest is None:
         return None
-    first = on or state.needed_from
-    expected = sessions.between(first, on or newest)
-    settled, loose = _settled_range(state), dict(state.loose)
-    wanted, missing_count = [], 0
-    for day in expected:
-        inside = settled is not None and settled[0] <= day <= settled[1] and day not in state.due_gaps
-        if not force and (inside or day in state.gaps or loose.get(day, False)):
-            continue
-        wanted.append(day)
-        missing_count += not inside and day not in loose
+    # As sets of days: thousands of companies times decades of sessions are compared in a moment.
+    expected = sessions.closed_days.between(on or state.needed_from, on or newest)
+    complete, loose = _complete_days(state, expected), StoredDays.of(state.loose)
+    settled = complete | loose.settled | DaySet.of(state.gaps)
+    wanted = expected if force else expected - settled
     if not wanted:
         return None
+    missing_count = len(wanted - complete - loose.closes)
     return FetchItem(state.company_id, state.symbol, state.mic, tuple(wanted), missing_count, is_forced=force)
 
 
-def _settled_range(state: CompanyState) -> tuple[date, date] | None:
-    """The range known to be complete, if it is known."""
+def _complete_days(state: CompanyState, expected: DaySet) -> DaySet:
+    """The expected sessions in the range known to be complete, without the gaps that are to be asked for again."""
     if state.covered_from is None or state.settled_until is None:
-        return None
-    return state.covered_from, state.settled_until
+        return NO_DAYS
+    return expected.between(state.covered_from, state.settled_until) - DaySet.of(state.due_gaps)
 
 
 def settled_until(

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from closingbell import calendars
+from closingbell.domain.days import NO_BARS, StoredDays
 from closingbell.domain.planning import CompanyState, FetchItem, SessionList, plan_company
 from closingbell.domain.runs import ItemOutcome, Outcome
 from closingbell.errors import ClosedDayError, UsageError
@@ -133,7 +134,9 @@ def _load_states(
             states.append(CompanyState(None, company.symbol, company.mic, first))
             continue
         key = company.facts.id
-        states.append(_known_state(company.facts, first, covered.get(key), loose.get(key, []), gaps.get(key, {}), now))
+        states.append(
+            _known_state(company.facts, first, covered.get(key), loose.get(key, NO_BARS), gaps.get(key, {}), now)
+        )
     return states
 
 
@@ -141,7 +144,7 @@ def _known_state(
     facts: CompanyFacts,
     first: date,
     covered: tuple[date, date] | None,
-    loose: Sequence[tuple[date, bool]],
+    loose: StoredDays,
     gaps: dict[date, tuple[int, datetime | None]],
     now: datetime,
 ) -> CompanyState:
@@ -153,7 +156,7 @@ def _known_state(
         needed_from=first,
         covered_from=covered[0] if covered else None,
         settled_until=covered[1] if covered else None,
-        loose=tuple(loose),
+        loose=loose,
         gaps=frozenset(gaps) - due,
         due_gaps=frozenset(due),
         gap_counts={day: count for day, (count, _) in gaps.items()},

@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from closingbell.models.price_history import PriceGap as PriceGap
     from closingbell.models.price_history import PriceHistory as PriceHistory
     from closingbell.models.price_history import PriceRevision as PriceRevision
+    from closingbell.models.price_history import PriceSummary as PriceSummary
     from closingbell.models.price_history import QuarantinedBar as QuarantinedBar
 
 _HOMES = {
@@ -58,7 +59,7 @@ _HOMES = {
     "notification": ("Notification",),
     "operator": ("AuditEntry", "OneTimeLink"),
     "portfolio": ("Account", "Order", "User"),
-    "price_history": ("PriceCoverage", "PriceGap", "PriceHistory", "PriceRevision", "QuarantinedBar"),
+    "price_history": ("PriceCoverage", "PriceGap", "PriceHistory", "PriceRevision", "PriceSummary", "QuarantinedBar"),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 

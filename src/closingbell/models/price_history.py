@@ -9,8 +9,9 @@ from typing import Any
 from sqlalchemy import BigInteger, ForeignKey, Index, String, Text, false
 from sqlalchemy.orm import Mapped, mapped_column
 
+from closingbell.domain.days import DaySet
 from closingbell.models.base import MYSQL, Base
-from closingbell.models.types import BigId, Price, ProviderName, UtcDateTime
+from closingbell.models.types import BigId, DayBits, Price, ProviderName, UtcDateTime
 
 # Clustered by company and date: a company's history lies together on disk.
 _CLUSTERED: dict[str, Any] = {**MYSQL, "sqlite_with_rowid": False}
@@ -58,6 +59,26 @@ class PriceRevision(Base):
     new_volume: Mapped[int] = mapped_column(BigInteger)
     new_provider: Mapped[str] = mapped_column(ProviderName)
     new_fetched_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class PriceSummary(Base):
+    """What a company's bars come to: the newest one, the days that have a close, and which of these may still move.
+
+    Kept in the transaction that writes bars, so that nobody has to read them all; it can be made anew from them.
+    ``closes`` leaves out a bar made while its session ran; the newest one may be such a bar. A summary without a date
+    is of a company whose first bar is being written.
+    """
+
+    __tablename__ = "price_summary"
+
+    company_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("company.id"), primary_key=True, autoincrement=False)
+    date: Mapped[date | None]
+    close: Mapped[Decimal | None] = mapped_column(Price)
+    is_settled: Mapped[bool | None]
+    provider: Mapped[str | None] = mapped_column(ProviderName)
+    fetched_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    closes: Mapped[DaySet] = mapped_column(DayBits)
+    provisional: Mapped[DaySet] = mapped_column(DayBits)
 
 
 class PriceCoverage(Base):

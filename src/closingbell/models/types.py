@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from collections.abc import Iterable
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import BigInteger, DateTime, Dialect, Integer, String, TypeDecorator
+from sqlalchemy import BigInteger, DateTime, Dialect, Integer, LargeBinary, String, TypeDecorator
 from sqlalchemy.dialects import mysql
 from sqlalchemy.types import TypeEngine
 
+from closingbell.domain.days import DaySet
 from closingbell.domain.money import MONEY_SCALE, PRICE_SCALE, QUANTITY_SCALE, from_scaled, to_scaled
 from closingbell.utils.clock import require_aware
 
@@ -55,6 +57,19 @@ class UtcDateTime(TypeDecorator[datetime]):
         if value is None:
             return None
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class DayBits(TypeDecorator[DaySet]):
+    """A set of dates, a bit for each day; what is written may be any dates."""
+
+    impl = LargeBinary
+    cache_ok = True
+
+    def process_bind_param(self, value: Iterable[date] | None, dialect: Dialect) -> bytes | None:
+        return None if value is None else DaySet.of(value).to_bytes()
+
+    def process_result_value(self, value: Any | None, dialect: Dialect) -> DaySet | None:
+        return None if value is None else DaySet.from_bytes(value)
 
 
 Price = ScaledDecimal(PRICE_SCALE)

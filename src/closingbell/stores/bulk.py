@@ -36,35 +36,36 @@ def raw_instant(connection: Connection, moment: datetime) -> Any:
 
 def insert_raw(
     connection: Connection, model: type[Base], columns: Sequence[str], rows: Sequence[Row], *, must_be_new: bool = False
-) -> None:
+) -> bool:
     """Insert raw rows, leaving those whose key is taken; with ``must_be_new`` a taken key is an IntegrityError.
+
+    False where a key may have been taken.
 
     Values are what the driver stores: scaled integers, dates (in the second column), ``raw_instant`` texts. Rows that
     ascend by primary key are stored fastest.
     """
     if not rows:
-        return
+        return True
     table = table_of(model)
     if connection.dialect.name == "sqlite":
-        _execute_many(connection, table, columns, _with_iso_dates(rows), must_be_new=must_be_new)
-    elif len(rows) < BULK_FROM:
-        _execute_many(connection, table, columns, rows, must_be_new=must_be_new)
-    elif connection.dialect.name == "postgresql":
-        (_copy_new if must_be_new else _copy)(connection, table, columns, rows)
-    elif _server_takes_files(connection):
-        _load_file(connection, table, columns, rows, must_be_new=must_be_new)
-    else:
-        _execute_many(connection, table, columns, rows, must_be_new=must_be_new)
+        return _execute_many(connection, table, columns, _with_iso_dates(rows), must_be_new=must_be_new)
+    if len(rows) < BULK_FROM:
+        return _execute_many(connection, table, columns, rows, must_be_new=must_be_new)
+    if connection.dialect.name == "postgresql":
+        return (_copy_new if must_be_new else _copy)(connection, table, columns, rows)
+    if _server_takes_files(connection):
+        return _load_file(connection, table, columns, rows, must_be_new=must_be_new)
+    return _execute_many(connection, table, columns, rows, must_be_new=must_be_new)
 
 
 def _execute_many(
     connection: Connection, table: Table, columns: Sequence[str], rows: Sequence[Row], *, must_be_new: bool
-) -> None:
+) -> bool:
     mark = "?" if connection.dialect.name == "sqlite" else "%s"
     names, marks = _names(connection, columns), ", ".join([mark] * len(columns))
     if must_be_new:
         connection.exec_driver_sql(f"INSERT INTO {table.name} ({names}) VALUES ({marks})", cast(Any, rows))
-        return
+        return True
     first = _names(connection, columns[:1])
     # Setting a key column to itself keeps other errors loud; INSERT IGNORE would hide them.
     tail = (
@@ -72,7 +73,9 @@ def _execute_many(
         if connection.dialect.name == "mysql"
         else "ON CONFLICT DO NOTHING"
     )
-    connection.exec_driver_sql(f"INSERT INTO {table.name} ({names}) VALUES ({marks}) {tail}", cast(Any, rows))
+    done = connection.exec_driver_sql(f"INSERT INTO {table.name} ({names}) VALUES ({marks}) {tail}", cast(Any, rows))
+    # MySQL counts a row that it left as it counts a new one.
+    return connection.dialect.name != "mysql" and done.rowcount == len(rows)
 
 
 def _names(connection: Connection, columns: Sequence[str]) -> str:
@@ -86,7 +89,7 @@ def _with_iso_dates(rows: Sequence[Row]) -> list[Row]:
     return [(row[0], texts[row[1]], *row[2:]) for row in rows]
 
 
-def _copy(connection: Connection, table: Table, columns: Sequence[str], rows: Sequence[Row]) -> None:
+def _copy(connection: Connection, table: Table, columns: Sequence[str], rows: Sequence[Row]) -> bool:
     """Binary COPY; where a key is taken, once more by way of a temporary table: COPY itself knows no conflict.
 
     Rows are compared with what is stored before they come here, so only another process can have taken a key.
@@ -98,10 +101,13 @@ def _copy(connection: Connection, table: Table, columns: Sequence[str], rows: Se
         if getattr(error.orig, "sqlstate", None) != _UNIQUE_VIOLATION:
             raise
         _copy_what_is_free(connection, table, columns, rows)
+        return False
+    return True
 
 
-def _copy_new(connection: Connection, table: Table, columns: Sequence[str], rows: Sequence[Row]) -> None:
+def _copy_new(connection: Connection, table: Table, columns: Sequence[str], rows: Sequence[Row]) -> bool:
     _copy_into(connection, table.name, table, columns, rows)
+    return True
 
 
 def _copy_what_is_free(connection: Connection, table: Table, columns: Sequence[str], rows: Sequence[Row]) -> None:
@@ -167,7 +173,7 @@ def _server_takes_files(connection: Connection) -> bool:
 
 def _load_file(
     connection: Connection, table: Table, columns: Sequence[str], rows: Sequence[Row], *, must_be_new: bool
-) -> None:
+) -> bool:
     """LOAD DATA LOCAL from a private temporary file; anything but a taken key is raised, that too where it must be new.
 
     LOCAL makes the server warn where it would otherwise fail, so the warnings are read back.
@@ -180,7 +186,7 @@ def _load_file(
             f"LOAD DATA LOCAL INFILE '{path}' IGNORE INTO TABLE {table.name} "
             f"CHARACTER SET utf8mb4 ({_names(connection, columns)})"
         )
-        _raise_on_warnings(connection, must_be_new=must_be_new)
+        return _raise_on_warnings(connection, must_be_new=must_be_new)
     finally:
         Path(path).unlink(missing_ok=True)
 
@@ -199,11 +205,13 @@ def _escaped(text: str) -> str:
     return text.translate(_ESCAPES)
 
 
-def _raise_on_warnings(connection: Connection, *, must_be_new: bool) -> None:
+def _raise_on_warnings(connection: Connection, *, must_be_new: bool) -> bool:
+    """Whether there was no warning at all; a taken key is one, and anything else is raised."""
     if not connection.exec_driver_sql("SELECT @@warning_count").scalar():
-        return
+        return True
     for _level, code, message in connection.exec_driver_sql("SHOW WARNINGS").all():
         if code != _DUPLICATE_KEY:
             raise DatabaseError(f"LOAD DATA: {message}", None, RuntimeError(message))
         if must_be_new:
             raise IntegrityError(f"LOAD DATA: {message}", None, RuntimeError(message))
+    return False

@@ -17,6 +17,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, Operati
 from closingbell.errors import SettingsError
 
 R = TypeVar("R")
+S = TypeVar("S", bound=Callable[[Connection], None])
 
 SQLITE_BUSY_TIMEOUT_S = 30
 _DRIVERS = {
@@ -36,6 +37,7 @@ _MISSING_MYSQL_ERRNOS = {1054, 1146}
 # How long a unit is repeated: a server that restarts is back by then.
 UNIT_PATIENCE_S = 30.0
 _WRITES = "closingbell_writes"
+_LAST_STEPS = "closingbell_last_steps"
 
 
 class Database:
@@ -58,10 +60,13 @@ class Database:
     @contextmanager
     def write(self) -> Iterator[Connection]:
         """A transaction that writes; on SQLite it takes the write lock at once."""
+        last_steps: dict[Any, Callable[[Connection], None]] = {}
         with self.engine.connect() as plain:
-            connection = plain.execution_options(**{_WRITES: True})
+            connection = plain.execution_options(**{_WRITES: True, _LAST_STEPS: last_steps})
             with connection.begin():
                 yield connection
+                for step in last_steps.values():
+                    step(connection)
 
     def write_unit(self, unit: Callable[[Connection], R]) -> R:
         """Carry out ``unit`` in one writing transaction; the whole unit again on a new one where that can help.
@@ -83,6 +88,20 @@ class Database:
     def dispose(self) -> None:
         """Close every pooled connection."""
         self.engine.dispose()
+
+
+def last_step(connection: Connection, kind: Callable[[], S]) -> S | None:
+    """What the writing transaction does just before it commits, one of each kind: made when it is first asked for.
+
+    None on a connection that is no writing transaction of a ``Database``.
+    """
+    steps = connection.get_execution_options().get(_LAST_STEPS)
+    if steps is None:
+        return None
+    if kind not in steps:
+        steps[kind] = kind()
+    found: S = steps[kind]
+    return found
 
 
 def is_worth_repeating(error: DBAPIError) -> bool:

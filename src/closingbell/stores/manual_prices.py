@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, Connection, delete, select, update
 from closingbell.domain.bars import MANUAL, Bar, MergedBars, StoredBar
 from closingbell.domain.money import PRICE_SCALE, to_scaled
 from closingbell.models import PriceCoverage, PriceHistory, PriceRevision
-from closingbell.stores import prices
+from closingbell.stores import prices, summaries
 from closingbell.stores.bulk import raw_instant
 from closingbell.stores.upsert import table_of
 
@@ -45,6 +45,7 @@ def store_given_back(connection: Connection, company_id: int, held: StoredBar) -
     before = _load_before(connection, company_id, held.bar.date)
     if before is None:
         connection.execute(delete(PriceHistory).where(*_is(company_id, held.bar.date), PriceHistory.provider == MANUAL))
+        summaries.touch(connection, [(company_id, held.bar.date)])
     else:
         changed = MergedBars([], [(held, before.bar)], [], 0)
         prices.store_changes(

@@ -6,30 +6,20 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, Connection, Date, bindparam, column, func, insert, or_, select, update
-from sqlalchemy import table as raw_table
+from sqlalchemy import Connection, bindparam, func, insert, select, update
 
 from closingbell.domain.bars import INTRADAY, Bar, MergedBars, StoredBar
+from closingbell.domain.days import StoredDays
 from closingbell.domain.money import PRICE_SCALE, from_scaled
 from closingbell.models import PriceCoverage, PriceGap, PriceHistory, PriceRevision
-from closingbell.models.types import UtcDateTime
-from closingbell.stores.bulk import insert_raw
-from closingbell.stores.upsert import in_groups, table_of, upsert
+from closingbell.stores import summaries
+from closingbell.stores.bulk import BULK_FROM, insert_raw
+from closingbell.stores.upsert import in_groups, raw_prices, table_of, upsert
 
 _FIELDS = ("open", "high", "low", "close", "volume")
 _COLUMNS = ("company_id", "date", *_FIELDS, "is_settled", "provider", "fetched_at", "flag")
 
-# The same table with prices as the integers they are stored as: comparing millions of Decimals costs too much.
-_RAW = raw_table(
-    "price_history",
-    column("company_id", BigInteger),
-    column("date", Date),
-    *(column(name, BigInteger) for name in _FIELDS),
-    column("is_settled", table_of(PriceHistory).c.is_settled.type),
-    column("provider"),
-    column("fetched_at", UtcDateTime),
-    column("flag"),
-)
+_RAW = raw_prices(PriceHistory)
 
 
 def load_coverage(connection: Connection, company_ids: Sequence[int]) -> dict[int, tuple[date, date]]:
@@ -47,35 +37,16 @@ def load_coverage(connection: Connection, company_ids: Sequence[int]) -> dict[in
 
 def load_loose(
     connection: Connection, company_ids: Sequence[int], covered: Mapping[int, tuple[date, date]]
-) -> dict[int, list[tuple[date, bool]]]:
-    """Stored bars outside each company's complete range: (date, is settled), ascending.
+) -> dict[int, StoredDays]:
+    """The days outside each company's complete range that have a bar: (date, is settled), ascending.
 
     A bar made while its session ran is none of them: the session's close is still to be had.
     """
-    loose: dict[int, list[tuple[date, bool]]] = {}
-    bar, range_ = PriceHistory, PriceCoverage
-    is_close = or_(bar.flag.is_(None), bar.flag != INTRADAY)
-    columns = (bar.company_id, bar.date, bar.is_settled)
-    for group in in_groups([i for i in company_ids if i in covered]):
-        outside = or_(bar.date > range_.settled_until, bar.date < range_.covered_from)
-        _collect(
-            loose,
-            connection.execute(
-                select(*columns)
-                .join(range_, range_.company_id == bar.company_id)
-                .where(bar.company_id.in_(group), outside, is_close)
-                .order_by(bar.company_id, bar.date)
-            ),
-        )
-    for group in in_groups([i for i in company_ids if i not in covered]):
-        rows = select(*columns).where(bar.company_id.in_(group), is_close).order_by(bar.company_id, bar.date)
-        _collect(loose, connection.execute(rows))
-    return loose
-
-
-def _collect(into: dict[int, list[tuple[date, bool]]], rows: Iterable[Any]) -> None:
-    for company_id, day, is_settled in rows:
-        into.setdefault(company_id, []).append((day, bool(is_settled)))
+    loose = summaries.load_days(connection, company_ids)
+    for company_id, (first, last) in covered.items():
+        if company_id in loose:
+            loose[company_id] = loose[company_id].without(first, last)
+    return {company_id: days for company_id, days in loose.items() if days.closes}
 
 
 def load_gaps(connection: Connection, company_ids: Sequence[int]) -> dict[int, dict[date, tuple[int, datetime | None]]]:
@@ -146,7 +117,14 @@ def new_rows(
 
 def store_new(connection: Connection, rows: Sequence[tuple[Any, ...]]) -> None:
     """Insert rows of ``new_rows``; a bar that another process stored meanwhile stays as it is."""
-    insert_raw(connection, PriceHistory, _COLUMNS, rows)
+    if not rows:
+        return
+    are_new = insert_raw(connection, PriceHistory, _COLUMNS, rows)
+    # Few bars are read back as all that is written; of many only the newest of each company.
+    if are_new and len(rows) >= BULK_FROM:
+        summaries.touch_new(connection, rows, settled_at=_COLUMNS.index("is_settled"), flag_at=_COLUMNS.index("flag"))
+    else:
+        summaries.touch(connection, [(row[0], row[1]) for row in rows])
 
 
 def store_changes(
@@ -180,6 +158,7 @@ def store_changes(
         if changed.rowcount == 1:
             if held.flag != INTRADAY:
                 connection.execute(insert(PriceRevision).values(_revision(company_id, held, answer, provider, at)))
+            summaries.touch(connection, [(company_id, answer.date)])
             count += 1
     return count
 
@@ -215,6 +194,8 @@ def store_intraday(
         .where(*(table.c[name] == _stored(held, name) for name in _FIELDS), table.c.fetched_at == held.fetched_at)
         .values(**values, volume=bar.volume, provider=provider, fetched_at=at, flag=INTRADAY)
     )
+    if changed.rowcount == 1:
+        summaries.touch(connection, [(company_id, bar.date)])
     return changed.rowcount == 1
 
 
@@ -226,6 +207,7 @@ def store_settled(connection: Connection, confirmed: Mapping[date, Sequence[int]
             connection.execute(
                 update(table).where(table.c.date == day, table.c.company_id.in_(group)).values(is_settled=True)
             )
+        summaries.touch(connection, [(company_id, day) for company_id in company_ids])
 
 
 def store_coverage(connection: Connection, ranges: Mapping[int, tuple[date, date]]) -> None:

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, insert, or_, select, update
 from closingbell.domain.bars import Bar, Finding, MergedBars, same_bar
 from closingbell.domain.money import PRICE_SCALE, from_scaled, to_scaled
 from closingbell.models import Company, PriceHistory, QuarantinedBar
-from closingbell.stores import prices
+from closingbell.stores import prices, summaries
 from closingbell.stores.bulk import raw_instant
 from closingbell.stores.upsert import in_groups
 
@@ -177,6 +177,7 @@ def store_accepted(connection: Connection, doubtful: Doubtful) -> bool:
         .where(table.company_id == company_id, table.date == bar.date)
         .values(is_settled=True, flag=ACCEPTED)
     )
+    summaries.touch(connection, [(company_id, bar.date)])
     prices.remove_filled_gaps(connection, [(company_id, bar.date)])
     return True
 

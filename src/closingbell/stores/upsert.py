@@ -6,9 +6,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from importlib import import_module
 from typing import Any, TypeVar, cast
 
-from sqlalchemy import Connection, Table
+from sqlalchemy import BigInteger, Column, Connection, MetaData, Table
 
 from closingbell.models.base import Base
+from closingbell.models.types import ScaledDecimal
 
 V = TypeVar("V")
 
@@ -18,6 +19,21 @@ def table_of(model: type[Base]) -> Table:
     return cast(Table, model.__table__)
 
 
+def raw_prices(model: type[Base]) -> Table:
+    """The table of a model with prices as the integers they are stored as: a Decimal each costs more than the rest."""
+    table = table_of(model)
+    columns = (
+        Column(
+            column.name,
+            BigInteger() if isinstance(column.type, ScaledDecimal) else column.type,
+            primary_key=column.primary_key,
+            autoincrement=False,
+        )
+        for column in table.columns
+    )
+    return Table(table.name, MetaData(), *columns)
+
+
 def upsert(
     connection: Connection,
     model: type[Base],
@@ -25,11 +41,15 @@ def upsert(
     *,
     update: Sequence[str] = (),
     key: Sequence[str] = (),
+    table: Table | None = None,
 ) -> None:
-    """Insert ``rows``; where ``key`` (the primary key) is taken, set the ``update`` columns, or leave the row."""
+    """Insert ``rows``; where ``key`` (the primary key) is taken, set the ``update`` columns, or leave the row.
+
+    ``table`` is the model's in another form (``raw_prices``).
+    """
     if not rows:
         return
-    table = table_of(model)
+    table = table_of(model) if table is None else table
     keys = list(key) or [column.name for column in table.primary_key]
     # Of the dialects only the one in use is loaded: a quick look stays quick.
     new: Any = import_module(f"sqlalchemy.dialects.{connection.dialect.name}").insert(table)
