@@ -70,6 +70,15 @@ class Settings(BaseSettings):
     daily_price_update_minutes_after_close: int = Field(
         30, ge=0, le=720, description="How long after the close of other exchanges their prices are fetched."
     )
+    dividend_processor_time: time = Field(
+        time(16, 0), description="When dividends and splits are booked every day, New York time."
+    )
+    dividend_pay_lag_days: int | None = Field(
+        None,
+        ge=0,
+        le=250,
+        description="Business days from ex-date to an estimated pay date. Empty: each company's own habit.",
+    )
     intraday_every_minutes: int = Field(
         15, ge=1, le=240, description="How often prices are refreshed while an exchange is open."
     )

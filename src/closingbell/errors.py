@@ -10,6 +10,7 @@
     │   ├── UnknownJobError           no job of that name is registered
     │   ├── UnknownRunError           no run of that number is on record
     │   ├── UnknownAccountError       no account of that name is known here
+    │   ├── UnknownPaymentError       no payment of that number is on record
     │   └── ClosedDayError            the exchange was closed on that day
     ├── AccessError                   somebody may not do what they ask for
     │   ├── NotAuthenticatedError     no token, or one that is wrong or revoked
@@ -20,6 +21,7 @@
     │   ├── DatabaseNotReadyError     no tables, or tables of another version
     │   ├── OriginMismatchError       replayed and live data would be mixed
     │   ├── UnbalancedEntriesError    entries of a group would not sum to zero
+    │   ├── BooksChangedError         somebody else wrote what was to be written
     │   └── ValueOutOfRangeError      a number does not fit its column
     ├── NaiveDatetimeError            a datetime without a zone came to a door
     ├── RunStoppedError               a run is to stop before its end
@@ -75,6 +77,10 @@ class UnknownAccountError(UsageError):
     """No account of that name is known here."""
 
 
+class UnknownPaymentError(UsageError):
+    """No payment of that number is on record."""
+
+
 class ClosedDayError(UsageError):
     """The exchange was closed on that day."""
 
@@ -117,6 +123,10 @@ class OriginMismatchError(DatabaseError):
 
 class UnbalancedEntriesError(DatabaseError):
     """Entries of a group would not sum to zero; nothing of them is stored."""
+
+
+class BooksChangedError(DatabaseError):
+    """Somebody else wrote what was to be written from facts read before: nothing was written; read again."""
 
 
 class ValueOutOfRangeError(DatabaseError, ValueError):

@@ -31,6 +31,7 @@ from closingbell.domain.action_rules import (
 )
 from closingbell.domain.actions import AcceptedKind
 from closingbell.domain.settlement import Cycle, derive_ex_date
+from tests import payment_ops
 
 VECTORS = "CLOSINGBELL_VECTORS"
 # Carried out on a database, in tests/scenarios.
@@ -176,6 +177,8 @@ def calendar_date_(given: Json) -> Json:
     return {"date": str(calendar_date(given["epoch"]))}
 
 
+OPS |= payment_ops.OPS
+
 # Functions that must not hide what they test carry a trailing underscore.
 for _name in [name for name in OPS if name.endswith("_")]:
     OPS[_name.removesuffix("_")] = OPS.pop(_name)
@@ -222,6 +225,10 @@ def test_every_vector_of_a_pure_rule_is_answered_as_worked_out(vectors: list[Jso
 
 def test_rules_have_vectors(vectors: list[Json]) -> None:
     assert {vector["op"] for vector in vectors} & OPS.keys(), "no vector was tried"
+
+
+def test_every_rule_that_vectors_name_is_known(vectors: list[Json]) -> None:
+    assert {vector["op"] for vector in vectors} - OPS.keys() - ON_A_DATABASE == set()
 
 
 def test_answer_that_differs_is_noticed(vectors: list[Json]) -> None:

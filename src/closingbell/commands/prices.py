@@ -25,6 +25,7 @@ from closingbell.commands.output import (
 )
 from closingbell.domain.runs import GOOD_OUTCOMES, ItemOutcome, Outcome, RunStatus, RunSummary
 from closingbell.jobs.context import JOBS_EXTENSION, JobContext, Progress, current_context
+from closingbell.jobs.dividend_processor import process_after_prices
 from closingbell.jobs.price_planning import Selection, plan_refresh
 from closingbell.jobs.price_updater import DAILY_PRICE_UPDATE, refresh_prices
 from closingbell.jobs.runner import Occasion
@@ -47,7 +48,7 @@ def run_daily_price_update(symbols: tuple[str, ...] | None, dry_run: bool, wait:
     occasion = Occasion(requested_by=getpass.getuser(), arguments={"symbols": list(symbols)} if symbols else {})
     if wait or dry_run:
         job = partial(refresh_prices, occasion=occasion, job_name=DAILY_PRICE_UPDATE)
-        _run(job, Selection(symbols), dry_run=dry_run, format_=format_)
+        _run(job, Selection(symbols), dry_run=dry_run, format_=format_, with_dividends=True)
     else:
         ask_scheduler(DAILY_PRICE_UPDATE, symbols, format_)
 
@@ -78,7 +79,12 @@ def refresh_prices_command(
 
 
 def _run(
-    job: Callable[[JobContext, Selection], RunSummary], selection: Selection, *, dry_run: bool, format_: str
+    job: Callable[[JobContext, Selection], RunSummary],
+    selection: Selection,
+    *,
+    dry_run: bool,
+    format_: str,
+    with_dividends: bool = False,
 ) -> None:
     """Carry out a price job with progress on the screen and its outcome as the exit code."""
     context = current_context()
@@ -92,6 +98,9 @@ def _run(
         print_json(summary)
     else:
         print_summary(summary)
+    dividends = process_after_prices(context) if with_dividends else None
+    if dividends is not None and dividends.items and format_ == "text":
+        click.echo(f"dividends: {dividends.message} (run {dividends.run_id})")
     sys.exit(EXIT_CODES[summary.status])
 
 

@@ -14,6 +14,7 @@ from closingbell.domain.planning import FetchItem
 from closingbell.domain.runs import Outcome, RunSummary, in_words, status_from_coverage
 from closingbell.errors import ProviderError
 from closingbell.jobs.context import JobContext, current_context
+from closingbell.jobs.dividend_processor import process_after_prices
 from closingbell.jobs.fan_out import fan_out
 from closingbell.jobs.price_planning import Plan, Selection, plan_refresh
 from closingbell.jobs.price_settling import Fetched
@@ -42,9 +43,11 @@ def update_daily_prices(context: JobContext | None = None, occasion: Occasion | 
 def run_daily_price_update(
     context: JobContext, occasion: Occasion, *, symbols: Sequence[str] | None = None
 ) -> RunSummary:
-    """The daily job as the scheduler and people run it; ``symbols`` narrows it."""
+    """The daily job as the scheduler and people run it; ``symbols`` narrows it. Dividends are looked at afterwards."""
     selection = Selection(tuple(symbols) if symbols else None)
-    return refresh_prices(context, selection, occasion, job_name=DAILY_PRICE_UPDATE)
+    summary = refresh_prices(context, selection, occasion, job_name=DAILY_PRICE_UPDATE)
+    process_after_prices(context)
+    return summary
 
 
 def refresh_prices(

@@ -62,6 +62,13 @@ def jobs_of(settings: Settings) -> dict[str, Job]:
             arguments=("symbols",),
         ),
         Job(
+            "dividend_processor",
+            "dividends and splits, paid to those who held",
+            Daily(settings.dividend_processor_time),
+            "closingbell.jobs.dividend_processor:run_dividend_processor",
+            arguments=("symbols",),
+        ),
+        Job(
             "intraday_price_refresh",
             "minute prices of what was traded or is watched",
             WithinSessions(every=timedelta(minutes=settings.intraday_every_minutes)),

@@ -16,6 +16,13 @@ if TYPE_CHECKING:
     from closingbell.models.corporate_action import CorporateActionSourceRow as CorporateActionSourceRow
     from closingbell.models.corporate_action import CorporateActionVersion as CorporateActionVersion
     from closingbell.models.decision import CompanyDecision as CompanyDecision
+    from closingbell.models.dividend_payment import BankHoliday as BankHoliday
+    from closingbell.models.dividend_payment import DividendLink as DividendLink
+    from closingbell.models.dividend_payment import DividendPayment as DividendPayment
+    from closingbell.models.dividend_payment import DividendProgress as DividendProgress
+    from closingbell.models.dividend_payment import DividendRecheck as DividendRecheck
+    from closingbell.models.dividend_payment import DividendState as DividendState
+    from closingbell.models.dividend_payment import NumberBlock as NumberBlock
     from closingbell.models.job_log import JobLog as JobLog
     from closingbell.models.job_log import JobLogItem as JobLogItem
     from closingbell.models.job_tick import ApiToken as ApiToken
@@ -51,6 +58,15 @@ _HOMES = {
     "company": ("Company",),
     "corporate_action": ("CorporateActionRow", "CorporateActionSourceRow", "CorporateActionVersion"),
     "decision": ("CompanyDecision",),
+    "dividend_payment": (
+        "BankHoliday",
+        "DividendLink",
+        "DividendPayment",
+        "DividendProgress",
+        "DividendRecheck",
+        "DividendState",
+        "NumberBlock",
+    ),
     "job_log": ("JobLog", "JobLogItem"),
     "job_tick": ("ApiToken", "Incident", "JobRequest", "JobState", "JobTick", "SchedulerProcess"),
     "ledger": ("BookSetting", "FxRate", "LedgerEntry", "WithholdingRate"),

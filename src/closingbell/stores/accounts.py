@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, select, update
 
 from closingbell.models import Account
+from closingbell.stores.dividend_progress import mark_account
 from closingbell.stores.upsert import in_groups, upsert
 
 
@@ -54,6 +55,7 @@ def store_new_account(connection: Connection, name: str, *, currency: str, now: 
     upsert(connection, Account, [{"name": name, "currency": currency, "created_at": now}], key=("name",))
 
 
-def store_account_settings(connection: Connection, account_id: int, **changes: Any) -> None:
-    """Change what an account decides; names are those of AccountFacts."""
+def store_account_settings(connection: Connection, account_id: int, *, now: datetime, **changes: Any) -> None:
+    """Change what an account decides; names are those of AccountFacts. What is booked for it is looked at again."""
     connection.execute(update(Account).where(Account.id == account_id).values(**changes))
+    mark_account(connection, account_id, now=now)

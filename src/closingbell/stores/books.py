@@ -11,9 +11,12 @@ from sqlalchemy import Connection, select
 
 from closingbell.domain.withholding import WithholdingRule
 from closingbell.models import BookSetting, FxRate, WithholdingRate
+from closingbell.stores.dividend_progress import mark_everything
 from closingbell.stores.upsert import upsert
 
 PAY_POLICIES = ("ESTIMATE", "ON_EX", "WAIT", "MANUAL")
+# Settings that decide what is paid, and when.
+_DECIDE_PAYMENTS = frozenset({"cutover_date", "pay_policy"})
 FX_DATES = ("PAY_DATE", "EX_DATE", "DAY_BEFORE")
 
 
@@ -53,6 +56,8 @@ def store_book_setting(connection: Connection, name: str, value: str, *, by: str
     """Set one of the settings (a field of BookSettings); an empty value takes it back."""
     row = {"name": name, "value": value, "changed_at": now, "changed_by": by}
     upsert(connection, BookSetting, [row], update=("value", "changed_at", "changed_by"))
+    if name in _DECIDE_PAYMENTS:
+        mark_everything(connection, now=now)
 
 
 def load_withholding_rules(connection: Connection) -> list[WithholdingRule]:

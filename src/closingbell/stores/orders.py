@@ -11,9 +11,10 @@ from typing import Any
 from sqlalchemy import Connection, and_, or_, select, type_coerce, update
 
 from closingbell.domain.ledger import BookableOrder, Entry, entries_of, reversed_entries
+from closingbell.domain.orders import COMPANY_INCOME, SHARE_MOVES
 from closingbell.domain.positions import Trade
 from closingbell.models import Account, Company, Order
-from closingbell.stores import accounts, companies, ledger
+from closingbell.stores import accounts, companies, dividend_progress, ledger
 from closingbell.stores.books import load_book_settings
 from closingbell.stores.database import Database
 from closingbell.stores.upsert import in_groups, table_of, upsert
@@ -128,8 +129,13 @@ def store_orders(
     return post(connection, stored, now=now)
 
 
-def post(connection: Connection, order_ids: Iterable[int], *, now: datetime) -> list[int]:
-    """Post those of these orders that the ledger does not hold yet; the ids of those that were posted here."""
+def post(
+    connection: Connection, order_ids: Iterable[int], *, now: datetime, follows_dividend: bool = False
+) -> list[int]:
+    """Post those of these orders that the ledger does not hold yet; the ids of those that were posted here.
+
+    What they mean for dividends is looked at again, unless they follow from one themselves.
+    """
     wanted = sorted(set(order_ids))
     lock_date = load_book_settings(connection).lock_date
     posted: list[int] = []
@@ -142,6 +148,8 @@ def post(connection: Connection, order_ids: Iterable[int], *, now: datetime) -> 
         for order in found:
             entries += entries_of(order, value_date=_open_date(order.trade_date, lock_date, now))
         ledger.store_entries(connection, entries, now=now)
+        if not follows_dividend:
+            _recheck(connection, found, now)
         posted += [order.id for order in found]
     return posted
 
@@ -166,8 +174,10 @@ def reverse(connection: Connection, order_ids: Iterable[int], *, now: datetime) 
     lock_date = load_book_settings(connection).lock_date
     done: list[int] = []
     for group in in_groups(sorted(set(order_ids))):
-        query = select(_ORDER.id).where(_ORDER.id.in_(group), _is_to_be_reversed()).order_by(_ORDER.id)
-        ids = list(connection.scalars(query.with_for_update()))
+        query = select(*_BOOKABLE).where(_ORDER.id.in_(group), _is_to_be_reversed()).order_by(_ORDER.id)
+        found = [BookableOrder(*row) for row in connection.execute(query.with_for_update())]
+        ids = [order.id for order in found]
+        _recheck(connection, found, now)
         _mark(connection, ids, reversed_at=now)
         booked = [e for e in ledger.load_entries(connection, order_ids=ids) if not e.group_key.endswith(":reversal")]
         entries = [
@@ -218,6 +228,16 @@ def load_orders(
 def trade_of(order: BookableOrder, worth: int) -> Trade:
     """What a position needs of a stored order."""
     return Trade(order.trade_date, order.type, order.quantity or 0, worth, order.id)
+
+
+def _recheck(connection: Connection, changed: Sequence[BookableOrder], now: datetime) -> None:
+    """Have dividends after these orders looked at again; a person's own entry of one may stand for an earlier one."""
+    companies_since = [
+        (order.company_id, None if order.type in COMPANY_INCOME else order.trade_date)
+        for order in changed
+        if order.company_id is not None and order.type in (*SHARE_MOVES, *COMPANY_INCOME)
+    ]
+    dividend_progress.mark(connection, companies_since, reason=dividend_progress.ORDERS_CHANGED, now=now)
 
 
 def _stored() -> Any:

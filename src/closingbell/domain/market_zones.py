@@ -1,0 +1,65 @@
+"""Where an exchange stands on the clock: which civil date it is there."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from functools import lru_cache
+from zoneinfo import ZoneInfo
+
+_ZONES: dict[str, tuple[str, ...]] = {
+    "America/New_York": ("XNYS", "XNAS", "XASE", "ARCX", "BATS"),
+    "America/Toronto": ("XTSE", "XTSX"),
+    "America/Mexico_City": ("XMEX",),
+    "America/Sao_Paulo": ("BVMF",),
+    "America/Buenos_Aires": ("XBUE",),
+    "America/Santiago": ("XSGO",),
+    "Europe/London": ("XLON",),
+    "Europe/Dublin": ("XDUB",),
+    "Europe/Lisbon": ("XLIS",),
+    "Europe/Paris": ("XPAR",),
+    "Europe/Amsterdam": ("XAMS",),
+    "Europe/Brussels": ("XBRU",),
+    "Europe/Madrid": ("XMAD",),
+    "Europe/Rome": ("XMIL",),
+    "Europe/Berlin": ("XETR", "XFRA", "XSTU", "XHAM", "XDUS", "XMUN", "XBER"),
+    "Europe/Zurich": ("XSWX",),
+    "Europe/Vienna": ("XWBO",),
+    "Europe/Copenhagen": ("XCSE",),
+    "Europe/Stockholm": ("XSTO",),
+    "Europe/Oslo": ("XOSL",),
+    "Europe/Helsinki": ("XHEL",),
+    "Atlantic/Reykjavik": ("XICE",),
+    "Europe/Warsaw": ("XWAR",),
+    "Europe/Prague": ("XPRA",),
+    "Europe/Budapest": ("XBUD",),
+    "Europe/Athens": ("ASEX",),
+    "Europe/Istanbul": ("XIST",),
+    "Asia/Jerusalem": ("XTAE",),
+    "Asia/Riyadh": ("XSAU",),
+    "Africa/Johannesburg": ("XJSE",),
+    "Asia/Kolkata": ("XBOM", "XNSE"),
+    "Asia/Tokyo": ("XTKS",),
+    "Asia/Hong_Kong": ("XHKG",),
+    "Asia/Shanghai": ("XSHG", "XSHE"),
+    "Asia/Seoul": ("XKRX", "XKOS"),
+    "Asia/Taipei": ("XTAI",),
+    "Asia/Singapore": ("XSES",),
+    "Asia/Kuala_Lumpur": ("XKLS",),
+    "Asia/Jakarta": ("XIDX",),
+    "Asia/Bangkok": ("XBKK",),
+    "Asia/Manila": ("XPHS",),
+    "Australia/Sydney": ("XASX",),
+    "Pacific/Auckland": ("XNZE",),
+}
+_ZONE_OF = {mic: name for name, mics in _ZONES.items() for mic in mics}
+
+
+@lru_cache(maxsize=128)
+def zone_of(mic: str) -> ZoneInfo:
+    """The time zone of an exchange; New York's where it is not known here."""
+    return ZoneInfo(_ZONE_OF.get(mic, "America/New_York"))
+
+
+def date_at(mic: str, now: datetime) -> date:
+    """The civil date at an exchange."""
+    return now.astimezone(zone_of(mic)).date()

@@ -1,0 +1,461 @@
+"""What makes one account's books of one company right: what should be booked, against what is.
+
+Pure: the same facts on the same day give the same answer, and none once it is carried out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import date, timedelta
+
+from closingbell.domain.actions import AcceptedKind, PayDateStatus
+from closingbell.domain.dividends import Amounts, converted, dividend_amounts, reinvest
+from closingbell.domain.entitlements import FractionPolicy, PositionWalk, SplitStep, Trade, shown_quantity
+from closingbell.domain.payments import (
+    BookedLeg,
+    Changes,
+    CompanyTerms,
+    Dividend,
+    Frame,
+    Holder,
+    HolderBooks,
+    Leg,
+    Link,
+    Preference,
+    Reversal,
+    ShareEvent,
+    Suggestion,
+    UserDividend,
+)
+from closingbell.domain.rounding import Rounding
+from closingbell.domain.share_events import cash_in_lieu
+
+# A price or a rate that is missing is waited for so long.
+RETRY = timedelta(days=5)
+# How near a person's own entry must be to ours to stand for it.
+NEAR_PERCENT = 2
+NEAR_MONEY = 200
+LATEST_ENTRY = timedelta(days=10)
+UNKNOWN_PAY_DATE = timedelta(days=120)
+
+_UNTAXED = frozenset({AcceptedKind.RETURN_OF_CAPITAL.value})
+_DAY = timedelta(days=1)
+
+CANCELLED = "the dividend was cancelled"
+NOT_YET = "the ex-date is not reached any more"
+NOT_DUE = "the pay date is not reached any more"
+NO_LONGER_ENTITLED = "no share counts for it any more"
+USERS_OWN = "the account's own entry stands for it"
+CHANGED = "what it follows from has changed"
+NO_RATE = "no exchange rate"
+NO_PRICE = "no price"
+
+
+def reconcile(
+    holder: Holder, trades: Iterable[Trade], company: CompanyTerms, books: HolderBooks, frame: Frame
+) -> Changes:
+    """Reversals and bookings for one account, oldest action first: what is reinvested counts for later ones."""
+    return _Reconciler(holder, trades, company, books, frame).run()
+
+
+class _Reconciler:
+    def __init__(
+        self, holder: Holder, trades: Iterable[Trade], company: CompanyTerms, books: HolderBooks, frame: Frame
+    ) -> None:
+        self.holder = holder
+        self.company = company
+        self.books = books
+        self.frame = frame
+        self.changes = Changes()
+        self.entries = list(books.entries)
+        self.walk = PositionWalk(trades, list(company.counting(frame.today)), holder.fractions)
+
+    def run(self) -> Changes:
+        for dividend in self.company.dividends:
+            self._dividend(dividend)
+        self.walk.advance(self.frame.today + _DAY)
+        steps = {step.split.action_id: step for step in self.walk.steps}
+        for event in self.company.splits:
+            if not event.in_scope:
+                continue
+            self._split(event, steps.get(event.split.action_id))
+        return self.changes
+
+    # --- Dividends.
+
+    def _dividend(self, dividend: Dividend) -> None:
+        booked, paid = self._active(dividend.id, Leg.ACCRUAL), self._active(dividend.id, Leg.PAYMENT)
+        payments = self.books.versions.get((dividend.id, Leg.PAYMENT), 0)
+        if payments > 1 or (payments and paid is None):
+            self.changes.corrected.add(dividend.id)
+        if dividend.is_cancelled or self.frame.today < dividend.ex_date:
+            self._take_back(booked, paid, CANCELLED if dividend.is_cancelled else NOT_YET)
+            return
+        quantity = self.walk.advance(dividend.ex_date)
+        if quantity == 0:
+            if dividend.is_held:
+                return
+            self._take_back(booked, paid, NO_LONGER_ENTITLED)
+            return
+        accrual = self._accrual(dividend, quantity, booked)
+        if self._is_users_own(dividend, accrual):
+            self._take_back(booked, paid, USERS_OWN)
+            return
+        if not self._may_book(dividend):
+            self.changes.suggestions.append(
+                Suggestion(dividend.id, self.holder.account_id, accrual.gross, accrual.net, accrual.currency)
+            )
+            return
+        if dividend.is_held:
+            # In doubt the books stand still: nothing new, nothing taken back.
+            if paid is None:
+                self.changes.unpaid.add(dividend.id)
+            return
+        self._settle(dividend, accrual, booked, paid)
+
+    def _settle(self, dividend: Dividend, accrual: BookedLeg, booked: BookedLeg | None, paid: BookedLeg | None) -> None:
+        """Book what is owed, pay it when it is due, and take back first what was booked differently."""
+        payment: BookedLeg | None = None
+        is_due = dividend.pay.date is not None and self.frame.today >= dividend.pay.date
+        if is_due:
+            payment = self._payment(dividend, accrual, paid)
+            if payment is None:
+                self.changes.unpaid.add(dividend.id)
+        moved = paid is not None and paid is not payment and self._reverse(paid, CHANGED if is_due else NOT_DUE)
+        if paid is not None and paid is not payment:
+            self.changes.corrected.add(dividend.id)
+        if booked is not accrual:
+            late = booked is not None and self._reverse(booked, CHANGED)
+            self._book(accrual, is_moved=late)
+        if payment is not None:
+            if payment is not paid:
+                self._book(payment, is_moved=moved)
+            self._reinvest(dividend, payment)
+
+    def _active(self, action_id: int, leg: Leg) -> BookedLeg | None:
+        return self.books.active.get((action_id, leg))
+
+    def _take_back(self, booked: BookedLeg | None, paid: BookedLeg | None, reason: str) -> None:
+        if paid is not None:
+            self.changes.corrected.add(paid.action_id)
+            self._reverse(paid, reason)
+        if booked is not None:
+            self._reverse(booked, reason)
+
+    def _may_book(self, dividend: Dividend) -> bool:
+        """Whether new payments are booked here; what was booked once is kept right in any case."""
+        if (dividend.id, Leg.ACCRUAL) in self.books.versions:
+            return True
+        counts_from = dividend.pay.date or dividend.ex_date
+        is_before = self.frame.cutover is not None and counts_from < self.frame.cutover
+        return self.holder.preference is Preference.AUTO and not is_before
+
+    def _accrual(self, dividend: Dividend, quantity: int, booked: BookedLeg | None) -> BookedLeg:
+        """What is owed; ``booked`` itself where it says the same at the rate and rounding that are frozen in it."""
+        if booked is not None and self._is_accrual_right(dividend, quantity, booked):
+            return booked
+        rate = self._tax_rate(dividend, quantity)
+        amounts = dividend_amounts(quantity, dividend.amount, dividend.currency, rate, self.holder.rounding)
+        fresh = self._leg(
+            dividend, Leg.ACCRUAL, quantity, amounts, rate, self.holder.rounding, due_date=dividend.ex_date
+        )
+        return booked if booked is not None and _books_the_same(booked, fresh, with_kind=True) else fresh
+
+    def _is_accrual_right(self, dividend: Dividend, quantity: int, booked: BookedLeg) -> bool:
+        return (
+            booked.quantity == quantity
+            and booked.per_share == dividend.amount
+            and booked.kind == dividend.kind
+            and booked.currency == dividend.currency
+            and booked.due_date == dividend.ex_date
+            and booked.is_rate_of_action == (dividend.tax_rate is not None)
+            and (dividend.tax_rate is None or booked.tax_rate == self._tax_rate(dividend, quantity))
+        )
+
+    def _tax_rate(self, dividend: Dividend, quantity: int) -> int:
+        if quantity < 0 or dividend.kind in _UNTAXED:
+            return 0
+        if dividend.tax_rate is not None:
+            return dividend.tax_rate
+        return self.frame.rates.withheld(self.holder, dividend.kind, dividend.pay.date or dividend.ex_date)
+
+    def _payment(self, dividend: Dividend, accrual: BookedLeg, paid: BookedLeg | None) -> BookedLeg | None:
+        """What is paid; ``paid`` itself where it says the same, None while there is no rate to pay by."""
+        due = dividend.pay.date
+        assert due is not None
+        if paid is not None and self._is_payment_right(dividend, accrual, paid):
+            return paid
+        amounts = Amounts(accrual.gross, accrual.tax, accrual.net)
+        fresh = self._leg(
+            dividend, Leg.PAYMENT, accrual.quantity, amounts, accrual.tax_rate, accrual.rounding, due_date=due
+        )
+        if self.holder.currency != dividend.currency:
+            rate = self._exchange_rate(dividend, due)
+            if rate is None:
+                self.changes.waiting.append(f"{NO_RATE} from {dividend.currency} to {self.holder.currency} for {due}")
+                return None
+            cash = converted(amounts, rate[0], self.holder.currency, accrual.rounding).net
+            fresh = fresh._replace(
+                cash=cash,
+                fx_rate=rate[0],
+                fx_date=rate[1],
+                is_fx_of_action=dividend.fx_currency == self.holder.currency,
+            )
+        return paid if paid is not None and _books_the_same(paid, fresh, with_kind=False) else fresh
+
+    def _is_payment_right(self, dividend: Dividend, accrual: BookedLeg, paid: BookedLeg) -> bool:
+        fixed = dividend.fx_rate if dividend.fx_currency == paid.cash_currency != dividend.currency else None
+        return (
+            (paid.quantity, paid.gross, paid.tax, paid.net)
+            == (accrual.quantity, accrual.gross, accrual.tax, accrual.net)
+            and paid.currency == accrual.currency
+            and paid.due_date == dividend.pay.date
+            and paid.is_fx_of_action == (fixed is not None)
+            and (fixed is None or fixed == paid.fx_rate)
+        )
+
+    def _exchange_rate(self, dividend: Dividend, due: date) -> tuple[int, date] | None:
+        """The rate that the company fixed, or the newest one up to the day of payment."""
+        if dividend.fx_currency == self.holder.currency and dividend.fx_rate is not None:
+            return dividend.fx_rate, due
+        on = self.frame.rate_day(dividend.ex_date, due)
+        return self.frame.rates.exchange(dividend.currency, self.holder.currency, on)
+
+    def _reinvest(self, dividend: Dividend, payment: BookedLeg) -> None:
+        """Buy shares for a payment at the close of its day, once: a later correction never undoes it."""
+        if not self.holder.is_reinvesting or payment.net <= 0 or (dividend.id, Leg.DRIP) in self.books.versions:
+            return
+        if self.frame.today - self.books.first_paid.get(dividend.id, self.frame.today) > RETRY:
+            return
+        on = self.frame.rates.trading_day(payment.due_date)
+        price, net = self.frame.rates.close(on), payment.net
+        if price is None:
+            self.changes.waiting.append(f"{NO_PRICE} of {on} to reinvest at")
+            return
+        into_trade = self._rate_between(payment.currency, self.company.currency, on)
+        into_cash = self._rate_between(self.company.currency, self.holder.currency, on)
+        if payment.currency == self.company.currency and payment.fx_rate is not None:
+            into_cash = payment.fx_rate
+        if into_trade is None or into_cash is None:
+            self.changes.waiting.append(f"{NO_RATE} for {on} to reinvest at")
+            return
+        net = converted(Amounts(net, 0, net), into_trade, self.company.currency, Rounding.DOWN).net
+        bought = reinvest(
+            net,
+            price,
+            decimals=self.holder.drip_decimals,
+            currency=self.company.currency,
+            rounding=self.holder.rounding,
+        )
+        if bought.shares == 0:
+            return
+        cost = Amounts(bought.cost, 0, bought.cost)
+        cash = converted(cost, into_cash, self.holder.currency, self.holder.rounding).net
+        self._book(
+            payment._replace(
+                leg=Leg.DRIP,
+                quantity=bought.shares,
+                per_share=0,
+                gross=bought.cost,
+                tax=0,
+                net=bought.cost,
+                currency=self.company.currency,
+                tax_rate=0,
+                fx_rate=None if into_cash == _ONE_TO_ONE else into_cash,
+                cash=-cash,
+                price=price,
+                due_date=on,
+                id=0,
+            )
+        )
+        self.walk.add(Trade(on, bought.shares))
+
+    def _rate_between(self, source: str, target: str, on: date) -> int | None:
+        if source == target:
+            return _ONE_TO_ONE
+        found = self.frame.rates.exchange(source, target, on)
+        return found[0] if found else None
+
+    # --- What people entered themselves.
+
+    def _is_users_own(self, dividend: Dividend, accrual: BookedLeg) -> bool:
+        order_id = self.books.links.get(dividend.id)
+        if order_id is None:
+            entry = self._nearest_entry(dividend, accrual)
+            if entry is None:
+                return False
+            self.entries.remove(entry)
+            order_id = entry.order_id
+        self.changes.links.append(
+            Link(dividend.id, self.holder.account_id, order_id, accrual.gross, accrual.net, accrual.currency)
+        )
+        return True
+
+    def _nearest_entry(self, dividend: Dividend, accrual: BookedLeg) -> UserDividend | None:
+        if not self.entries:
+            return None
+        around = dividend.pay.date or dividend.ex_date
+        last = around + (LATEST_ENTRY if dividend.pay.date else UNKNOWN_PAY_DATE)
+        fitting = [
+            entry
+            for entry in self.entries
+            if dividend.ex_date <= entry.date <= last and self._is_near(dividend, accrual, entry)
+        ]
+        return min(fitting, key=lambda entry: (abs(entry.date - around), entry.order_id), default=None)
+
+    def _is_near(self, dividend: Dividend, accrual: BookedLeg, entry: UserDividend) -> bool:
+        amounts = Amounts(accrual.gross, accrual.tax, accrual.net)
+        if entry.currency != dividend.currency:
+            rate = self._exchange_rate(dividend, dividend.pay.date or entry.date)
+            if entry.currency != self.holder.currency or rate is None:
+                return False
+            amounts = converted(amounts, rate[0], entry.currency, accrual.rounding)
+        return any(
+            _is_close(theirs, ours) for theirs in (entry.gross, entry.net) for ours in (amounts.gross, amounts.net)
+        )
+
+    # --- Splits.
+
+    def _split(self, event: ShareEvent, step: SplitStep | None) -> None:
+        split = event.split
+        key = split.action_id
+        booked, paid = self._active(key, Leg.SPLIT), self._active(key, Leg.CIL)
+        if step is None:
+            self._take_back(booked, paid, NO_LONGER_ENTITLED if event.counts else CANCELLED)
+            return
+        shown = shown_quantity(step.before), shown_quantity(step.after)
+        if booked is None or (booked.quantity, booked.quantity_after, booked.due_date) != (*shown, split.ex_date):
+            moved = booked is not None and self._reverse(booked, CHANGED)
+            self._book(self._share_leg(event, Leg.SPLIT, shown[0], after=shown[1]), is_moved=moved)
+        self._cash_in_lieu(event, step, paid)
+
+    def _cash_in_lieu(self, event: ShareEvent, step: SplitStep, paid: BookedLeg | None) -> None:
+        fraction = step.fraction
+        if self.holder.fractions is not FractionPolicy.CASH_IN_LIEU or not fraction:
+            if paid is not None:
+                self._reverse(paid, NO_LONGER_ENTITLED)
+            return
+        cut = shown_quantity(fraction)
+        on = event.split.ex_date
+        is_price_right = paid is not None and event.price in {None, paid.price}
+        if paid is not None and is_price_right and (paid.quantity, paid.due_date) == (cut, on):
+            return
+        price = event.price if event.price is not None else paid.price if paid else self.frame.rates.close(on)
+        rate = self._rate_between(self.company.currency, self.holder.currency, on)
+        if price is None or rate is None:
+            self.changes.waiting.append(f"{NO_PRICE if price is None else NO_RATE} of {on} for a fraction of a share")
+            self.changes.unpaid.add(event.split.action_id)
+            return
+        worth = cash_in_lieu(fraction, price, currency=self.company.currency, rounding=self.holder.rounding)
+        leg = self._share_leg(event, Leg.CIL, cut)
+        fresh = leg._replace(
+            gross=worth,
+            net=worth,
+            price=price,
+            fx_rate=None if rate == _ONE_TO_ONE else rate,
+            fx_date=None if rate == _ONE_TO_ONE else on,
+            cash=converted(Amounts(worth, 0, worth), rate, self.holder.currency, self.holder.rounding).net,
+        )
+        moved = paid is not None and self._reverse(paid, CHANGED)
+        self._book(fresh, is_moved=moved)
+
+    def _share_leg(self, event: ShareEvent, leg: Leg, quantity: int, *, after: int | None = None) -> BookedLeg:
+        on = event.split.ex_date
+        return BookedLeg(
+            event.split.action_id,
+            self.holder.account_id,
+            leg,
+            0,
+            AcceptedKind.SPLIT.value,
+            event.version,
+            quantity,
+            0,
+            0,
+            0,
+            0,
+            self.company.currency,
+            0,
+            False,
+            self.holder.rounding,
+            None,
+            None,
+            False,
+            0,
+            self.holder.currency,
+            None,
+            after,
+            on,
+            on,
+            PayDateStatus.CONFIRMED.value,
+        )
+
+    # --- Writing down.
+
+    def _leg(
+        self,
+        dividend: Dividend,
+        leg: Leg,
+        quantity: int,
+        amounts: Amounts,
+        rate: int,
+        rounding: Rounding,
+        *,
+        due_date: date,
+    ) -> BookedLeg:
+        return BookedLeg(
+            dividend.id,
+            self.holder.account_id,
+            leg,
+            0,
+            dividend.kind,
+            dividend.version,
+            quantity,
+            dividend.amount,
+            amounts.gross,
+            amounts.tax,
+            amounts.net,
+            dividend.currency,
+            rate,
+            dividend.tax_rate is not None,
+            rounding,
+            None,
+            None,
+            False,
+            amounts.net if leg is Leg.PAYMENT else 0,
+            self.holder.currency,
+            None,
+            None,
+            due_date,
+            due_date,
+            dividend.pay.status.value,
+        )
+
+    def _book(self, leg: BookedLeg, *, is_moved: bool = False) -> None:
+        version = self.books.versions.get((leg.action_id, leg.leg), 0) + 1
+        is_late = is_moved or self.frame.closed(leg.due_date)
+        value_date = self.frame.today if is_late and leg.due_date <= self.frame.today else leg.due_date
+        self.changes.bookings.append(leg._replace(version=version, value_date=value_date))
+
+    def _reverse(self, booked: BookedLeg, reason: str) -> bool:
+        """Take a leg back on its own day, or today where that day is closed; whether it was moved."""
+        is_closed = self.frame.closed(booked.value_date)
+        value_date = self.frame.today if is_closed else booked.value_date
+        self.changes.reversals.append(Reversal(booked, value_date, reason))
+        return is_closed
+
+
+_ONE_TO_ONE = 10**10
+
+
+def _books_the_same(booked: BookedLeg, fresh: BookedLeg, *, with_kind: bool) -> bool:
+    """Whether two legs move the same: then the first one stays, whatever it was computed from."""
+    same = _compared(booked) == _compared(fresh)
+    return same and (not with_kind or booked.kind == fresh.kind)
+
+
+def _compared(leg: BookedLeg) -> Sequence[object]:
+    return leg.quantity, leg.gross, leg.tax, leg.net, leg.currency, leg.cash, leg.due_date
+
+
+def _is_close(theirs: int, ours: int) -> bool:
+    return abs(theirs - ours) <= NEAR_MONEY or abs(theirs - ours) * 100 <= abs(ours) * NEAR_PERCENT

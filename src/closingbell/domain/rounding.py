@@ -1,0 +1,33 @@
+"""Rounding money in whole numbers: once per corporate action and account, by one named rule."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from closingbell.domain.money import MONEY_SCALE, minor_decimals
+
+_MONEY_ONE: int = 10**MONEY_SCALE
+
+
+class Rounding(StrEnum):
+    """How the last digit is decided; HALF_UP rounds half away from zero, so that a long and a short cancel."""
+
+    HALF_UP = "HALF_UP"
+    HALF_EVEN = "HALF_EVEN"
+    DOWN = "DOWN"
+
+
+def round_ratio(numerator: int, denominator: int, rounding: Rounding) -> int:
+    """``numerator`` / ``denominator`` (above zero) as a whole number."""
+    quotient, rest = divmod(abs(numerator), denominator)
+    if rounding is Rounding.HALF_UP:
+        quotient += 2 * rest >= denominator
+    elif rounding is Rounding.HALF_EVEN:
+        quotient += 2 * rest > denominator or (2 * rest == denominator and quotient % 2 == 1)
+    return -quotient if numerator < 0 else quotient
+
+
+def money_of_ratio(numerator: int, denominator: int, currency: str, rounding: Rounding) -> int:
+    """``numerator`` / ``denominator`` major units in whole minor units of ``currency``, as scaled money."""
+    coins: int = 10 ** minor_decimals(currency)
+    return round_ratio(numerator * coins, denominator, rounding) * (_MONEY_ONE // coins)

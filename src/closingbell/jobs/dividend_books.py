@@ -1,0 +1,432 @@
+"""The facts of some companies as they are now, and what follows from them for every account."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from functools import cache
+
+from sqlalchemy import Connection
+
+from closingbell.domain.actions import PAYING, SPLITTING, AcceptedAction, PayDateStatus
+from closingbell.domain.bank_holidays import holidays_of
+from closingbell.domain.countries import country_of
+from closingbell.domain.entitlements import FractionPolicy, Split, Trade
+from closingbell.domain.market_zones import date_at
+from closingbell.domain.money import PRICE_SCALE, QUANTITY_SCALE, to_scaled
+from closingbell.domain.pay_dates import (
+    WAIT_AT_MOST,
+    BusinessDays,
+    PayPolicy,
+    effective_pay_date,
+    typical_lag,
+)
+from closingbell.domain.payments import (
+    BookedLeg,
+    Changes,
+    CompanyTerms,
+    Dividend,
+    EventState,
+    Frame,
+    Holder,
+    HolderBooks,
+    Leg,
+    Rates,
+    ShareEvent,
+    UserDividend,
+    split_state_of,
+    state_of,
+)
+from closingbell.domain.reconcile import reconcile
+from closingbell.domain.withholding import WithholdingRule, withholding_rule
+from closingbell.stores import actions, books, dividend_facts, payments
+from closingbell.stores.dividend_progress import StoredState, Waiting, load_states
+
+_DAY = timedelta(days=1)
+_YEARS = range(1970, 2101)
+_OVER = frozenset({EventState.PAID, EventState.CORRECTED, EventState.CANCELLED})
+_REACHED = frozenset({EventState.PAYABLE, EventState.PAID, EventState.CORRECTED})
+
+
+@dataclass(frozen=True, slots=True)
+class Rulebook:
+    """What holds for every company of a run: settings of the books, withholding rates, bank holidays.
+
+    ``lag`` is how many business days a pay date is estimated after the ex-date; None takes each company's own habit.
+    """
+
+    settings: books.BookSettings
+    rules: Sequence[WithholdingRule]
+    holidays: Mapping[str, Mapping[date, bool]]
+    lag: int | None
+    _known: dict[str, BusinessDays] = field(default_factory=dict)
+
+    def business_days(self, currency: str) -> BusinessDays:
+        """Days on which money of a currency moves."""
+        if currency not in self._known:
+            said = self.holidays.get(currency, {})
+            by_rule = {day for year in _YEARS for day in holidays_of(currency, year) if said.get(day, True)}
+            self._known[currency] = BusinessDays(frozenset(by_rule | {day for day, rests in said.items() if rests}))
+        return self._known[currency]
+
+
+@dataclass(slots=True)
+class CompanyFacts:
+    """Everything that decides about one company, as it was read."""
+
+    waiting: Waiting
+    today: date
+    terms: CompanyTerms
+    lags: dict[int, int]
+    frame: Frame
+    trades: Mapping[int, Sequence[Trade]]
+    holders: Mapping[int, Holder]
+    books: dict[int, HolderBooks]
+    links: Mapping[tuple[int, int], tuple[int, bool]]
+    states: Mapping[int, StoredState]
+    found: Mapping[int, AcceptedAction]
+
+
+@dataclass(slots=True)
+class Decision:
+    """What follows for one company: changes by account, states that changed, the next day that matters by itself."""
+
+    waiting: Waiting
+    changes: list[tuple[int, Changes]] = field(default_factory=list)
+    states: dict[int, StoredState] = field(default_factory=dict)
+    next_date: date | None = None
+    found: Mapping[int, AcceptedAction] = field(default_factory=dict)
+    stored_links: Mapping[tuple[int, int], tuple[int, bool]] = field(default_factory=dict)
+    suggestion_count: int = 0
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether nothing at all is to be written."""
+        return (
+            not self.changes
+            and not self.states
+            and not self.waiting.is_marked
+            and self.next_date == self.waiting.next_date
+        )
+
+
+def load_rulebook(connection: Connection, *, lag: int | None) -> Rulebook:
+    """What holds for every company."""
+    return Rulebook(
+        books.load_book_settings(connection),
+        books.load_withholding_rules(connection),
+        dividend_facts.load_bank_holidays(connection),
+        lag,
+    )
+
+
+def load_facts(
+    connection: Connection, group: Sequence[Waiting], rulebook: Rulebook, *, now: datetime, as_of: date | None = None
+) -> list[CompanyFacts]:
+    """The facts of a group of companies; their turns and marks were read before.
+
+    With ``as_of`` that is today, and what is paid after it is left alone.
+    """
+    ids = [waiting.company_id for waiting in group]
+    by_company = actions.load_actions(connection, ids)
+    entries = dividend_facts.load_user_dividends(connection, ids)
+    states = load_states(connection, [action.id for found in by_company.values() for action in found])
+    for waiting in group:
+        # Entries of people's own stand for one action each: which one, is decided over all of them.
+        waiting.is_all = waiting.is_all or waiting.company_id in entries
+    trades = dividend_facts.load_trades(connection, ids)
+    chosen = {
+        waiting.company_id: _in_scope(waiting, by_company.get(waiting.company_id, ()), states) for waiting in group
+    }
+    action_ids = [action.id for found in chosen.values() for action in found]
+    links = dividend_facts.load_links(connection, action_ids)
+    legs: dict[int, dict[int, HolderBooks]] = defaultdict(lambda: defaultdict(HolderBooks))
+    company_of = {action.id: action.company_id for found in chosen.values() for action in found}
+    for leg, is_active, posted_at in payments.load_legs(connection, action_ids):
+        _take_leg(legs[company_of[leg.action_id]][leg.account_id], leg, is_active=is_active, posted_at=posted_at)
+    accounts = {account for one in trades.values() for account in one}
+    accounts |= {account for one in legs.values() for account in one}
+    accounts |= {account for one in entries.values() for account in one}
+    holders = dividend_facts.load_holders(connection, accounts)
+    facts = []
+    for waiting in group:
+        facts.append(
+            _company_facts(
+                connection,
+                waiting,
+                chosen[waiting.company_id],
+                by_company.get(waiting.company_id, ()),
+                rulebook,
+                trades=trades[waiting.company_id],
+                holders=holders,
+                books=legs[waiting.company_id],
+                entries=entries.get(waiting.company_id, {}),
+                links=links,
+                states=states,
+                today=min(as_of or date.max, date_at(waiting.mic, now)),
+                as_of=as_of,
+            )
+        )
+    return facts
+
+
+def decide(facts: CompanyFacts) -> Decision:
+    """What the books of a company should be, against what they are."""
+    waiting = facts.waiting
+    decision = Decision(waiting, found=facts.found, stored_links=facts.links)
+    unpaid: set[int] = set()
+    corrected: set[int] = set()
+    is_waiting = False
+    accounts = sorted(facts.trades.keys() | facts.books.keys())
+    for account_id in accounts:
+        account_books = facts.books.get(account_id) or HolderBooks()
+        changes = reconcile(
+            facts.holders[account_id], facts.trades.get(account_id, ()), facts.terms, account_books, facts.frame
+        )
+        decision.suggestion_count += len(changes.suggestions)
+        unpaid |= changes.unpaid
+        corrected |= changes.corrected
+        is_waiting = is_waiting or bool(changes.waiting)
+        if not changes.is_empty or _are_links_new(facts, account_id, changes):
+            decision.changes.append((account_id, changes))
+    for dividend in facts.terms.dividends:
+        state = state_of(dividend, facts.today, is_unpaid=dividend.id in unpaid, is_corrected=dividend.id in corrected)
+        stored = StoredState(state, dividend.pay.date, dividend.pay.status.value, facts.lags.get(dividend.id))
+        if facts.states.get(dividend.id) != stored:
+            decision.states[dividend.id] = stored
+    for event in facts.terms.splits:
+        key, on = event.split.action_id, event.split.ex_date
+        state = split_state_of(event, facts.today, is_waiting=key in unpaid)
+        stored = StoredState(state, on, PayDateStatus.CONFIRMED.value, None)
+        if event.in_scope and facts.states.get(key) != stored:
+            decision.states[key] = stored
+    decision.next_date = _next_date(facts, is_waiting=is_waiting)
+    return decision
+
+
+def _in_scope(
+    waiting: Waiting, found: Sequence[AcceptedAction], states: Mapping[int, StoredState]
+) -> list[AcceptedAction]:
+    if waiting.is_all:
+        return list(found)
+    return [
+        action
+        for action in found
+        if action.id in waiting.versions
+        or (waiting.since is not None and action.ex_date >= waiting.since)
+        or action.id not in states
+        or states[action.id].state not in _OVER
+    ]
+
+
+def _take_leg(of: HolderBooks, leg: BookedLeg, *, is_active: bool, posted_at: datetime) -> None:
+    key = (leg.action_id, leg.leg)
+    if is_active:
+        of.active[key] = leg
+    of.versions[key] = max(leg.version, of.versions.get(key, 0))
+    if leg.leg is Leg.PAYMENT:
+        day = posted_at.date()
+        of.first_paid[leg.action_id] = min(day, of.first_paid.get(leg.action_id, day))
+
+
+def _company_facts(
+    connection: Connection,
+    waiting: Waiting,
+    chosen: Sequence[AcceptedAction],
+    every: Sequence[AcceptedAction],
+    rulebook: Rulebook,
+    *,
+    trades: Mapping[int, Sequence[Trade]],
+    holders: Mapping[int, Holder],
+    books: dict[int, HolderBooks],
+    entries: Mapping[int, Sequence[UserDividend]],
+    links: Mapping[tuple[int, int], tuple[int, bool]],
+    states: Mapping[int, StoredState],
+    today: date,
+    as_of: date | None,
+) -> CompanyFacts:
+    lags: dict[int, int] = {}
+    dividends = tuple(
+        _dividend(waiting, action, every, rulebook, states.get(action.id), lags, today)
+        for action in chosen
+        if action.kind in PAYING and action.facts.amount is not None
+    )
+    if as_of is not None:
+        dividends = tuple(one for one in dividends if one.ex_date <= as_of and (one.pay.date or as_of) <= as_of)
+    scope = {action.id for action in chosen if as_of is None or action.ex_date <= as_of}
+    splits = tuple(_share_event(action, in_scope=action.id in scope) for action in every if action.kind in SPLITTING)
+    currency = waiting.currency or next((one.currency for one in dividends), "USD")
+    terms = CompanyTerms(waiting.company_id, currency, dividends, splits)
+    _tie_entries(books, entries, links)
+    involved = [holders[account] for account in trades.keys() | books.keys()]
+    frame = Frame(
+        today,
+        _rates(connection, waiting, terms, involved, rulebook),
+        rulebook.settings.lock_date,
+        rulebook.settings.cutover_date,
+        rulebook.settings.fx_date,
+    )
+    found = {action.id: action for action in every}
+    own_links = {key: link for key, link in links.items() if key[0] in found}
+    return CompanyFacts(waiting, today, terms, lags, frame, trades, holders, books, own_links, states, found)
+
+
+def _dividend(
+    waiting: Waiting,
+    action: AcceptedAction,
+    every: Sequence[AcceptedAction],
+    rulebook: Rulebook,
+    stored: StoredState | None,
+    lags: dict[int, int],
+    today: date,
+) -> Dividend:
+    facts = action.facts
+    days = rulebook.business_days(facts.currency)
+    told = facts.pay_date if facts.pay_date_status is PayDateStatus.CONFIRMED else None
+    policy = PayPolicy(rulebook.settings.pay_policy)
+    if told is None:
+        lag = rulebook.lag
+        if stored is not None and stored.lag is not None and stored.state in _REACHED:
+            # What was paid by an estimate is not moved by what other pay dates turn out to be.
+            lag, policy = stored.lag, PayPolicy.ESTIMATE
+        elif policy is PayPolicy.ON_EX:
+            lag = 0
+        elif lag is None:
+            known = [
+                (one.ex_date, one.facts.pay_date)
+                for one in every
+                if one.ex_date < facts.ex_date
+                and one.facts.pay_date is not None
+                and one.facts.pay_date_status is PayDateStatus.CONFIRMED
+            ]
+            lag = typical_lag(known, days, country=country_of(waiting.mic, waiting.country) or "")
+        pay = effective_pay_date(facts.ex_date, None, days, policy=policy, lag=lag, today=today)
+        if pay.status is PayDateStatus.ESTIMATED:
+            lags[action.id] = lag
+    else:
+        pay = effective_pay_date(facts.ex_date, told, days)
+    return Dividend(
+        action.id,
+        facts.kind.value,
+        facts.ex_date,
+        to_scaled(facts.amount or Decimal(0), QUANTITY_SCALE),
+        facts.currency,
+        pay,
+        action.version,
+        action.is_held,
+        action.is_cancelled,
+        None if facts.tax_rate is None else to_scaled(facts.tax_rate, QUANTITY_SCALE),
+        facts.fx_currency,
+        None if facts.fx_rate is None else to_scaled(facts.fx_rate, QUANTITY_SCALE),
+    )
+
+
+def _share_event(action: AcceptedAction, *, in_scope: bool) -> ShareEvent:
+    facts = action.facts
+    price = facts.cash_in_lieu_price
+    return ShareEvent(
+        Split(facts.ex_date, facts.numerator or 1, facts.denominator or 1, action.id),
+        action.version,
+        action.counts_for_quantities,
+        None if price is None else to_scaled(price, PRICE_SCALE),
+        in_scope,
+    )
+
+
+def _tie_entries(
+    of_accounts: dict[int, HolderBooks],
+    entries: Mapping[int, Sequence[UserDividend]],
+    links: Mapping[tuple[int, int], tuple[int, bool]],
+) -> None:
+    """Give each account its own entries: those that a person tied to an action, and the others."""
+    for account_id, own in entries.items():
+        known = {entry.order_id for entry in own}
+        tied = {
+            action_id: order_id
+            for (action_id, account), (order_id, is_by_person) in links.items()
+            if account == account_id and is_by_person and order_id in known
+        }
+        books = of_accounts.setdefault(account_id, HolderBooks())
+        books.links = tied
+        books.entries = [entry for entry in own if entry.order_id not in tied.values()]
+
+
+def _rates(
+    connection: Connection, waiting: Waiting, terms: CompanyTerms, holders: Sequence[Holder], rulebook: Rulebook
+) -> Rates:
+    """The tables that one company's accounts may need, read once."""
+    days = [one.pay.date or one.ex_date for one in terms.dividends] + [one.split.ex_date for one in terms.splits]
+    currencies = {terms.currency, *(one.currency for one in terms.dividends), *(one.currency for one in holders)}
+    exchange = {}
+    if len(currencies) > 1 and days:
+        first = min(*days, *(one.ex_date for one in terms.dividends), date.max)
+        exchange = dividend_facts.load_exchange(connection, sorted(currencies), first=first - _DAY, last=max(days))
+    moved: dict[date, date] = {}
+    closes: dict[tuple[int, date], int] = {}
+    if any(one.is_reinvesting or one.fractions is FractionPolicy.CASH_IN_LIEU for one in holders):
+        moved = _trading_days(connection, waiting.mic, days)
+        closes = dividend_facts.load_closes(connection, {terms.company_id: {moved.get(day, day) for day in days}})
+    country = country_of(waiting.mic, waiting.country)
+    return Rates(
+        _withheld(rulebook.rules, country),
+        lambda source, target, on: dividend_facts.newest_rate(exchange.get((source, target), ()), on),
+        lambda on: closes.get((terms.company_id, on)),
+        lambda on: moved.get(on, on),
+    )
+
+
+def _trading_days(connection: Connection, mic: str, days: Sequence[date]) -> dict[date, date]:
+    """For days on which the exchange is known to rest: the session that follows."""
+    if not days:
+        return {}
+    around = {day + timedelta(days=number) for day in days for number in range(6)}
+    closed = dividend_facts.load_closures(connection, mic, around)
+    moved = {}
+    for day in days:
+        if day in closed:
+            moved[day] = next((later for n in range(1, 6) if (later := day + timedelta(days=n)) not in closed), day)
+    return moved
+
+
+def _withheld(rules: Sequence[WithholdingRule], country: str | None) -> Callable[[Holder, str, date], int]:
+    own = {rule.account_id for rule in rules}
+
+    @cache
+    def rate_of(account_id: int, residence: str | None, kind: str, on: date) -> int:
+        rule = withholding_rule(
+            rules, account_id=account_id, residence=residence, source_country=country, action_type=kind, on=on
+        )
+        return 0 if rule is None else to_scaled(rule.rate, QUANTITY_SCALE)
+
+    def withheld(holder: Holder, kind: str, on: date) -> int:
+        # Accounts without rates of their own differ by residence alone.
+        return rate_of(holder.account_id if holder.account_id in own else 0, holder.residence, kind, on)
+
+    return withheld
+
+
+def _are_links_new(facts: CompanyFacts, account_id: int, changes: Changes) -> bool:
+    """Whether other entries of people's own stand for this account's entitlements than was written down."""
+    now = {(link.action_id, link.order_id) for link in changes.links}
+    chosen = {dividend.id for dividend in facts.terms.dividends}
+    before = {
+        (action_id, order_id)
+        for (action_id, account), (order_id, _) in facts.links.items()
+        if account == account_id and action_id in chosen
+    }
+    return now != before
+
+
+def _next_date(facts: CompanyFacts, *, is_waiting: bool) -> date | None:
+    """The next day on which something is due although no fact changes; today while something is waited for."""
+    if is_waiting:
+        return facts.today
+    days = [event.split.ex_date for event in facts.terms.splits if event.counts]
+    for dividend in facts.terms.dividends:
+        if not dividend.is_cancelled:
+            days.append(dividend.ex_date)
+            days.append(dividend.pay.date or dividend.ex_date + WAIT_AT_MOST + _DAY)
+    return min((day for day in days if day > facts.today), default=None)

@@ -1,0 +1,126 @@
+"""What people must know of payments: cash taken back, balances below zero, estimated pay dates used."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import Connection
+
+from closingbell.domain.actions import PayDateStatus
+from closingbell.domain.incidents import Message
+from closingbell.domain.money import MONEY_SCALE, from_scaled, plain
+from closingbell.domain.payments import Changes, Leg
+from closingbell.jobs.dividend_books import Decision
+from closingbell.stores import notices
+
+_CASH_LEGS = frozenset({Leg.PAYMENT, Leg.CIL})
+
+
+def tell(
+    connection: Connection,
+    accounts: Sequence[tuple[Decision, int, Changes]],
+    *,
+    run_id: int,
+    now: datetime,
+) -> None:
+    """Write messages about what this transaction books, as part of it."""
+    messages = [*_reversals(accounts), *_estimates(accounts)]
+    below = _lowered(accounts)
+    if below:
+        messages += _overdrawn(connection, below)
+    if messages:
+        notices.store_messages(connection, messages, run_id=run_id, now=now)
+
+
+def _reversals(accounts: Sequence[tuple[Decision, int, Changes]]) -> list[Message]:
+    """One message for each action of which paid cash was taken back."""
+    back: dict[tuple[int, str], list[tuple[Decision, int, int]]] = defaultdict(list)
+    again: dict[tuple[int, str], int] = defaultdict(int)
+    for decision, _, changes in accounts:
+        for one in changes.reversals:
+            if one.booked.leg in _CASH_LEGS and one.booked.cash:
+                key = one.booked.action_id, one.booked.cash_currency
+                back[key].append((decision, one.booked.id, one.booked.cash))
+        for leg in changes.bookings:
+            if leg.leg in _CASH_LEGS:
+                again[leg.action_id, leg.cash_currency] += leg.cash
+    messages = []
+    for (action_id, currency), taken in sorted(back.items()):
+        decision = taken[0][0]
+        amount = sum(cash for _, _, cash in taken)
+        messages.append(
+            Message(
+                f"dividend-reversed:{min(number for _, number, _ in taken)}",
+                "warning",
+                f"{_name(decision, action_id)}: {len(taken)} payment{'s' * (len(taken) > 1)} taken back",
+                f"{_money(amount)} {currency} taken back and {_money(again[action_id, currency])} {currency} booked "
+                f"in its place. See: closingbell payments --action {action_id}",
+            )
+        )
+    return messages
+
+
+def _estimates(accounts: Sequence[tuple[Decision, int, Changes]]) -> list[Message]:
+    """One message for each action that is paid on a day that nobody confirmed."""
+    found: dict[int, tuple[Decision, str]] = {}
+    for decision, _, changes in accounts:
+        for leg in changes.bookings:
+            if leg.leg is Leg.PAYMENT and leg.version == 1 and leg.pay_date_status == PayDateStatus.ESTIMATED.value:
+                found.setdefault(leg.action_id, (decision, str(leg.due_date)))
+    return [
+        Message(
+            f"dividend-estimated:{action_id}",
+            "info",
+            f"{_name(decision, action_id)}: paid on an estimated day",
+            f"Nobody told the pay date; {day} was estimated. A confirmed one corrects it: "
+            f"closingbell actions edit {action_id} --pay-date DATE",
+        )
+        for action_id, (decision, day) in sorted(found.items())
+    ]
+
+
+def _lowered(accounts: Sequence[tuple[Decision, int, Changes]]) -> dict[int, set[str]]:
+    """Accounts and currencies in which this transaction takes more cash back than it gives."""
+    moved: dict[tuple[int, str], int] = defaultdict(int)
+    touched = set()
+    for _, account_id, changes in accounts:
+        for one in changes.reversals:
+            if one.booked.cash:
+                moved[account_id, one.booked.cash_currency] -= one.booked.cash
+                touched.add((account_id, one.booked.cash_currency))
+        for leg in changes.bookings:
+            moved[account_id, leg.cash_currency] += leg.cash
+    below: dict[int, set[str]] = defaultdict(set)
+    for account_id, currency in touched:
+        if moved[account_id, currency] < 0:
+            below[account_id].add(currency)
+    return below
+
+
+def _overdrawn(connection: Connection, accounts: dict[int, set[str]]) -> list[Message]:
+    """One message for each balance that a reversal left below zero."""
+    messages = []
+    for name, account_id, currency, balance, last in notices.load_negative_cash(connection, sorted(accounts)):
+        if currency in accounts[account_id]:
+            messages.append(
+                Message(
+                    f"dividend-overdrawn:{account_id}:{currency}:{last}",
+                    "warning",
+                    f"{name}: balance below zero",
+                    f"A dividend that was taken back leaves {plain(balance)} {currency} in the account {name}.",
+                )
+            )
+    return messages
+
+
+def _name(decision: Decision, action_id: int) -> str:
+    action = decision.found.get(action_id)
+    if action is None:
+        return decision.waiting.symbol
+    return f"{decision.waiting.symbol} {action.kind.value} of {action.ex_date}"
+
+
+def _money(amount: int) -> str:
+    return plain(from_scaled(amount, MONEY_SCALE))

@@ -1,0 +1,319 @@
+"""Dividends and splits: what should be booked, against what is; the difference is booked.
+
+Level-triggered: any number of processes, in any order, after any downtime, leave the same books.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+
+import structlog
+from sqlalchemy.exc import DBAPIError
+
+from closingbell.domain.incidents import Message
+from closingbell.domain.market_zones import date_at
+from closingbell.domain.money import MONEY_SCALE, from_scaled, plain
+from closingbell.domain.payments import Leg
+from closingbell.domain.runs import ItemOutcome, Outcome, RunStatus, RunSummary
+from closingbell.errors import AlreadyRunningError, BooksChangedError, RunStoppedError, UnknownSymbolError, UsageError
+from closingbell.jobs.context import JobContext, current_context
+from closingbell.jobs.dividend_books import Decision, decide, load_facts, load_rulebook
+from closingbell.jobs.dividend_writing import cash_moved, write_decisions
+from closingbell.jobs.runner import Ending, Occasion, Run, carry_out
+from closingbell.stores import companies, dividend_progress, notices, orders
+from closingbell.stores.dividend_progress import Waiting
+from closingbell.stores.marks import claim_origin
+
+DIVIDEND_PROCESSOR = "dividend_processor"
+COMPANY_FAILED = "dividends.company_failed"
+AFTER_PRICES_FAILED = "dividends.after_prices_failed"
+SWEEP_DIFFERS = "dividends.sweep_differs"
+
+# Companies whose facts are read together.
+GROUP = 25
+# How often a company is read again because somebody else booked for it meanwhile.
+TRIES = 6
+SWEEP_EVERY = timedelta(days=7)
+# The earliest and the latest civil date on Earth differ by so much from UTC's.
+_EASTMOST = timedelta(hours=14)
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class DividendSelection:
+    """What a person asks for: symbols (None: every company), and a day to stop at (None: today)."""
+
+    symbols: tuple[str, ...] | None = None
+    as_of: date | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What a run would book: payments by account and currency, reversals, and what is only suggested."""
+
+    account_count: int
+    payment_count: int
+    reversal_count: int
+    cash: dict[str, str]
+    suggestion_count: int
+    lines: tuple[str, ...]
+
+    def in_words(self) -> str:
+        """``would pay 41 accounts 1,203.10 USD``."""
+        if not self.account_count:
+            return "nothing is due"
+        money = ", ".join(f"{amount} {currency}" for currency, amount in sorted(self.cash.items())) or "no cash"
+        back = f"; {self.reversal_count} payments would be taken back" if self.reversal_count else ""
+        return f"would pay {self.account_count} account{'s' * (self.account_count != 1)} {money}{back}"
+
+
+def process_dividends(
+    context: JobContext | None = None,
+    occasion: Occasion | None = None,
+    selection: DividendSelection | None = None,
+) -> RunSummary:
+    """Book every entitlement that should be booked and is not, and take back what should not be."""
+    context = context or current_context()
+    chosen = selection or DividendSelection()
+    context = _on_day(context, chosen)
+    return carry_out(context, DIVIDEND_PROCESSOR, lambda run: _process(context, run, chosen), occasion)
+
+
+def run_dividend_processor(
+    context: JobContext, occasion: Occasion, *, symbols: Sequence[str] | None = None
+) -> RunSummary:
+    """The job as the scheduler and people run it; ``symbols`` narrows it."""
+    return process_dividends(context, occasion, DividendSelection(tuple(symbols) if symbols else None))
+
+
+def process_after_prices(context: JobContext) -> RunSummary | None:
+    """The same once new closes and corporate actions are stored; no run at all where nothing waits.
+
+    What goes wrong is this run's own, not the prices'.
+    """
+    try:
+        if not any(_groups(context, DividendSelection(), is_sweep=False)):
+            return None
+        return process_dividends(context, Occasion(trigger="prices"))
+    except AlreadyRunningError:
+        return None
+    except RunStoppedError:
+        raise
+    except Exception as error:
+        # The run's row holds the reason, and administrators are told.
+        _log.error(AFTER_PRICES_FAILED, error=f"{type(error).__name__}: {error}")
+        return None
+
+
+def preview_dividends(context: JobContext, selection: DividendSelection) -> Preview:
+    """What a run would book now; writes nothing."""
+    claim_origin(context.database, context.settings.origin, clock=context.clock)
+    context = _on_day(context, selection)
+    decisions: list[Decision] = []
+    suggested = 0
+    for group in _groups(context, selection, is_sweep=False):
+        for decision, suggestions in _decide(context, group, selection):
+            suggested += suggestions
+            if decision.changes:
+                decisions.append(decision)
+    accounts = {account for decision in decisions for account, _ in decision.changes}
+    legs = [leg for decision in decisions for _, changes in decision.changes for leg in changes.bookings]
+    taken = [one for decision in decisions for _, changes in decision.changes for one in changes.reversals]
+    cash = {
+        currency: f"{from_scaled(amount, MONEY_SCALE):,.2f}"
+        for currency, amount in cash_moved(decisions).items()
+        if amount
+    }
+    return Preview(
+        len(accounts),
+        sum(leg.leg is Leg.PAYMENT for leg in legs),
+        sum(one.booked.leg is Leg.PAYMENT for one in taken),
+        cash,
+        suggested,
+        tuple(_line(decision) for decision in decisions),
+    )
+
+
+def _line(decision: Decision) -> str:
+    """One company's changes in a line."""
+    booked = sum(len(changes.bookings) for _, changes in decision.changes)
+    back = sum(len(changes.reversals) for _, changes in decision.changes)
+    money = ", ".join(
+        f"{plain(from_scaled(amount, MONEY_SCALE))} {currency}"
+        for currency, amount in sorted(cash_moved([decision]).items())
+        if amount
+    )
+    return f"{decision.waiting.symbol}: {booked} to book, {back} to take back, cash {money or '0.00'}"
+
+
+def _on_day(context: JobContext, selection: DividendSelection) -> JobContext:
+    """The context as it is at the end of the day asked for."""
+    if selection.as_of is None:
+        return context
+    if selection.as_of > date_at("XNYS", context.clock.now()):
+        raise UsageError(f"{selection.as_of}: is not over yet; nothing is paid before its day")
+    return context
+
+
+def _process(context: JobContext, run: Run, selection: DividendSelection) -> Ending:
+    now = context.clock.now()
+    orders.post_missing(context.database, now=now)
+    is_sweep = selection == DividendSelection() and _is_sweep_due(context, now)
+    booked = reversed_ = failed = 0
+    cash: dict[str, int] = {}
+    unexpected: list[str] = []
+    for group in _groups(context, selection, is_sweep=is_sweep):
+        run.check()
+        marked = {waiting.company_id for waiting in group if waiting.is_marked or _is_due(waiting, now)}
+        for decision in _carry_out_group(context, run, group, selection):
+            booked += sum(leg.leg is Leg.PAYMENT for _, c in decision.changes for leg in c.bookings)
+            reversed_ += sum(one.booked.leg is Leg.PAYMENT for _, c in decision.changes for one in c.reversals)
+            for currency, amount in cash_moved([decision]).items():
+                cash[currency] = cash.get(currency, 0) + amount
+            if is_sweep and decision.changes and decision.waiting.company_id not in marked:
+                unexpected.append(decision.waiting.symbol)
+    if is_sweep:
+        _end_sweep(context, run, unexpected, now)
+    failed = run.failed_count
+    money = ", ".join(f"{plain(from_scaled(c, MONEY_SCALE))} {n}" for n, c in sorted(cash.items()) if c)
+    message = f"{booked} payments booked, {reversed_} taken back" + (f": {money}" if money else "")
+    if failed:
+        message += f"; {failed} companies failed"
+    if not failed:
+        return Ending(RunStatus.SUCCESS, message)
+    return Ending(RunStatus.PARTIAL if len(run.items) > failed or booked else RunStatus.FAILED, message)
+
+
+def _is_due(waiting: Waiting, now: datetime) -> bool:
+    return waiting.next_date is not None and waiting.next_date <= date_at(waiting.mic, now)
+
+
+def _groups(context: JobContext, selection: DividendSelection, *, is_sweep: bool) -> Iterator[list[Waiting]]:
+    """Companies to look at, some at a time."""
+    latest = (context.clock.now() + _EASTMOST).date()
+    with context.database.read() as connection:
+        ids: list[int] | None = None
+        if selection.symbols is not None:
+            known = companies.load_by_symbol(connection, selection.symbols)
+            missing = [symbol for symbol in selection.symbols if symbol not in known]
+            if missing:
+                raise UnknownSymbolError(f"{', '.join(missing)}: no such company is known here")
+            ids = [facts.id for facts in known.values()]
+        is_all = is_sweep or selection.as_of is not None
+        found = dividend_progress.load_waiting(connection, latest=latest, company_ids=ids, is_sweep=is_all)
+    waiting = list(found.values())
+    for start in range(0, len(waiting), GROUP):
+        yield waiting[start : start + GROUP]
+
+
+def _decide(
+    context: JobContext, group: Sequence[Waiting], selection: DividendSelection
+) -> Iterator[tuple[Decision, int]]:
+    with context.database.read() as connection:
+        rulebook = load_rulebook(connection, lag=context.settings.dividend_pay_lag_days)
+        facts = load_facts(connection, group, rulebook, now=context.clock.now(), as_of=selection.as_of)
+    for one in facts:
+        decision = decide(one)
+        yield decision, decision.suggestion_count
+
+
+def _carry_out_group(
+    context: JobContext, run: Run, group: Sequence[Waiting], selection: DividendSelection
+) -> list[Decision]:
+    """Decide and write for some companies together; one by one where that cannot be, and a bad one alone fails."""
+    try:
+        return _decide_and_write(context, run, group, selection)
+    except RunStoppedError:
+        raise
+    except BooksChangedError:
+        pass
+    except Exception as error:
+        if isinstance(error, DBAPIError) and error.connection_invalidated:
+            raise
+    done: list[Decision] = []
+    for waiting in group:
+        done += _carry_out_one(context, run, waiting, selection)
+    return done
+
+
+def _carry_out_one(context: JobContext, run: Run, waiting: Waiting, selection: DividendSelection) -> list[Decision]:
+    for left in reversed(range(TRIES)):
+        try:
+            again = _read_again(context, waiting)
+            return _decide_and_write(context, run, [again], selection)
+        except RunStoppedError:
+            raise
+        except BooksChangedError as error:
+            if not left:
+                _fail(run, waiting, "busy", str(error))
+        except Exception as error:
+            if isinstance(error, DBAPIError) and error.connection_invalidated:
+                raise
+            _log.error(COMPANY_FAILED, symbol=waiting.symbol, error=f"{type(error).__name__}: {error}", exc_info=True)
+            _fail(run, waiting, type(error).__name__, f"{type(error).__name__}: {error}")
+            return []
+    return []
+
+
+def _read_again(context: JobContext, waiting: Waiting) -> Waiting:
+    with context.database.read() as connection:
+        found = dividend_progress.load_waiting(
+            connection, latest=date.max, company_ids=[waiting.company_id], is_sweep=waiting.is_all
+        )
+    return replace(found[waiting.company_id], since=waiting.since or found[waiting.company_id].since)
+
+
+def _fail(run: Run, waiting: Waiting, kind: str, message: str) -> None:
+    run.items.append(
+        ItemOutcome(
+            waiting.symbol, waiting.company_id, Outcome.FAILED, 1, 0, error_kind=kind[:24], message=message[:500]
+        )
+    )
+
+
+def _decide_and_write(
+    context: JobContext, run: Run, group: Sequence[Waiting], selection: DividendSelection
+) -> list[Decision]:
+    decisions = [decision for decision, _ in _decide(context, group, selection)]
+    write_decisions(context, run, decisions, finishes=selection.as_of is None)
+    for decision in decisions:
+        count = sum(len(changes.bookings) + len(changes.reversals) for _, changes in decision.changes)
+        if count:
+            waiting = decision.waiting
+            run.items.append(
+                ItemOutcome(waiting.symbol, waiting.company_id, Outcome.STORED, count, count, stored_count=count)
+            )
+    return decisions
+
+
+def _is_sweep_due(context: JobContext, now: datetime) -> bool:
+    with context.database.read() as connection:
+        last = dividend_progress.load_last_sweep(connection)
+    return last is None or now - last >= SWEEP_EVERY
+
+
+def _end_sweep(context: JobContext, run: Run, unexpected: Sequence[str], now: datetime) -> None:
+    """Write down that everything was looked at; tell of differences, which there must not be."""
+    messages = []
+    if unexpected:
+        _log.error(SWEEP_DIFFERS, symbols=list(unexpected[:10]), count=len(unexpected))
+        named = ", ".join(unexpected[:10]) + (f" and {len(unexpected) - 10} more" if len(unexpected) > 10 else "")
+        messages.append(
+            Message(
+                f"dividend-sweep:{run.id}",
+                "error",
+                f"The weekly look over all dividends found differences in {len(unexpected)} companies",
+                f"They were booked now, but a mark was missing for {named}: something changed orders or corporate "
+                f"actions past closingbell. See: closingbell payments --run {run.id}",
+            )
+        )
+
+    def unit(connection: object) -> None:
+        dividend_progress.store_sweep(connection, now=now)  # type: ignore[arg-type]
+        if messages:
+            notices.store_messages(connection, messages, run_id=run.id, now=now)  # type: ignore[arg-type]
+
+    context.database.write_unit(unit)

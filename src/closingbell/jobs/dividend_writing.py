@@ -1,0 +1,122 @@
+"""Decisions written down: whole payments, many in a transaction, each company by whoever has its turn."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from sqlalchemy import Connection
+from sqlalchemy.exc import IntegrityError
+
+from closingbell.domain.payments import BookedLeg, Changes, Leg, Reversal
+from closingbell.errors import BooksChangedError, RunLostError
+from closingbell.jobs.context import JobContext
+from closingbell.jobs.dividend_books import Decision
+from closingbell.jobs.dividend_news import tell
+from closingbell.jobs.runner import Run
+from closingbell.stores import dividend_progress, dividend_writing, job_log, payments
+
+# Whole payments in one transaction; one has two legs as a rule.
+MOST_PAYMENTS = 1_000
+
+
+@dataclass(slots=True)
+class _Batch:
+    """What one transaction writes."""
+
+    turns: dict[int, int | None] = field(default_factory=dict)
+    accounts: list[tuple[Decision, int, Changes]] = field(default_factory=list)
+    finished: list[Decision] = field(default_factory=list)
+    payments: int = 0
+
+
+def write_decisions(context: JobContext, run: Run, decisions: Sequence[Decision], *, finishes: bool = True) -> None:
+    """Book what was decided; raise BooksChangedError when somebody else booked for one of these companies meanwhile.
+
+    What was committed before that stays: it was right, and is found so when the company is looked at again.
+    ``finishes`` false leaves the marks for a run over all that is due.
+    """
+    count = sum(len(changes.bookings) for decision in decisions for _, changes in decision.changes)
+    number = payments.reserve_numbers(context.database, payments.PAYMENTS, count) if count else 0
+    turns = {decision.waiting.company_id: decision.waiting.turn for decision in decisions}
+    batch = _Batch()
+    for decision in decisions:
+        if decision.is_settled:
+            continue
+        company_id = decision.waiting.company_id
+        batch.turns[company_id] = turns[company_id]
+        for account_id, changes in decision.changes:
+            batch.accounts.append((decision, account_id, changes))
+            batch.payments += _payment_count(changes)
+            if batch.payments >= MOST_PAYMENTS:
+                number = _commit(context, run, batch, turns, number)
+                batch = _Batch(turns={company_id: turns[company_id]})
+        if finishes:
+            batch.finished.append(decision)
+    if batch.accounts or batch.finished:
+        _commit(context, run, batch, turns, number)
+
+
+def _payment_count(changes: Changes) -> int:
+    return len({leg.action_id for leg in changes.bookings} | {one.booked.action_id for one in changes.reversals})
+
+
+def _commit(context: JobContext, run: Run, batch: _Batch, turns: dict[int, int | None], number: int) -> int:
+    """Write one batch in one transaction; the number of the next payment."""
+    run.check()
+    now, wall = context.clock.now(), context.wall.now()
+    try:
+        context.database.write_unit(lambda connection: _write(connection, run, batch, number, now=now, wall=wall))
+    except IntegrityError:
+        raise BooksChangedError("somebody else booked one of these payments") from None
+    for company_id, turn in batch.turns.items():
+        turns[company_id] = (turn or 0) + 1
+    return number + sum(len(changes.bookings) for _, _, changes in batch.accounts)
+
+
+def _write(connection: Connection, run: Run, batch: _Batch, number: int, *, now: datetime, wall: datetime) -> None:
+    """Everything of a batch: turns first, then unique rows with their entries, then marks, states and messages."""
+    if not job_log.store_progress(
+        connection, run.id, run.owner, processed=len(run.items), failed=run.failed_count, wall=wall
+    ):
+        raise RunLostError("this run was closed by somebody else")
+    dividend_progress.take_turns(connection, batch.turns, now=now)
+    reversals: list[Reversal] = []
+    legs: list[tuple[int, BookedLeg]] = []
+    bought: list[tuple[int, BookedLeg]] = []
+    for decision, _, changes in batch.accounts:
+        reversals += changes.reversals
+        for leg in changes.bookings:
+            (bought if leg.leg is Leg.DRIP else legs).append((decision.waiting.company_id, leg))
+    payments.store_reversals(connection, reversals, now=now, run_id=run.id)
+    payments.store_bookings(connection, legs, first_number=number, now=now, run_id=run.id)
+    if bought:
+        bought = dividend_writing.store_purchases(connection, bought, now=now)
+        payments.store_bookings(connection, bought, first_number=number + len(legs), now=now, run_id=run.id)
+    for decision, account_id, changes in batch.accounts:
+        before = [
+            (action_id, order_id, is_by_person)
+            for (action_id, account), (order_id, is_by_person) in decision.stored_links.items()
+            if account == account_id
+        ]
+        if changes.links or before:
+            dividend_writing.store_links(connection, account_id, changes.links, before=before, now=now)
+    for decision in batch.finished:
+        dividend_progress.store_finished(
+            connection, decision.waiting, next_date=decision.next_date, states=decision.states, now=now
+        )
+    tell(connection, batch.accounts, run_id=run.id, now=now)
+
+
+def cash_moved(decisions: Sequence[Decision]) -> Counter[str]:
+    """Cash that bookings and reversals move, by currency, in scaled money."""
+    moved: Counter[str] = Counter()
+    for decision in decisions:
+        for _, changes in decision.changes:
+            for leg in changes.bookings:
+                moved[leg.cash_currency] += leg.cash
+            for one in changes.reversals:
+                moved[one.booked.cash_currency] -= one.booked.cash
+    return moved

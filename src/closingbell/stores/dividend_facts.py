@@ -1,0 +1,172 @@
+"""The facts that decide who is paid what: trades, accounts, entries of people's own, rates, closes, holidays."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date, timedelta
+
+from sqlalchemy import Connection, select
+from sqlalchemy import type_coerce as coerced
+
+from closingbell.domain.entitlements import FractionPolicy, Trade
+from closingbell.domain.money import PRICE_SCALE, QUANTITY_SCALE
+from closingbell.domain.orders import COMPANY_INCOME, OUTGOING, SHARE_MOVES
+from closingbell.domain.payments import Holder, Preference, UserDividend
+from closingbell.domain.rounding import Rounding, money_of_ratio
+from closingbell.models import (
+    Account,
+    BankHoliday,
+    DividendLink,
+    FxRate,
+    MarketCalendar,
+    MarketSession,
+    Order,
+    PriceHistory,
+)
+from closingbell.stores.upsert import in_groups, table_of
+
+_ORDER = table_of(Order).c
+_INT = _ORDER.account_id.type
+_FX_DAYS_BACK = timedelta(days=5)
+_PRICE_TIMES_QUANTITY = 10 ** (PRICE_SCALE + QUANTITY_SCALE)
+
+Trades = dict[int, dict[int, list[Trade]]]
+"""Trades by company and account."""
+
+
+def load_trades(connection: Connection, company_ids: Sequence[int]) -> Trades:
+    """Every trade that counts, with the sign of what it did to the position."""
+    found: Trades = {company_id: defaultdict(list) for company_id in company_ids}
+    outgoing = set(OUTGOING)
+    for group in in_groups(company_ids):
+        query = (
+            select(_ORDER.company_id, _ORDER.account_id, _ORDER.trade_date, _ORDER.type, coerced(_ORDER.quantity, _INT))
+            .where(_ORDER.company_id.in_(group), _ORDER.deleted_at.is_(None), _ORDER.type.in_(SHARE_MOVES))
+            .order_by(_ORDER.company_id, _ORDER.account_id, _ORDER.trade_date)
+        )
+        for company_id, account_id, trade_date, type_, quantity in connection.execute(query):
+            signed = -(quantity or 0) if type_ in outgoing else quantity or 0
+            found[company_id][account_id].append(Trade(trade_date, signed))
+    return found
+
+
+def load_holders(connection: Connection, account_ids: Iterable[int]) -> dict[int, Holder]:
+    """Accounts, and how what companies do is settled in each."""
+    columns = (
+        Account.id, Account.currency, Account.residence, Account.rounding, Account.fraction_policy,
+        Account.is_reinvesting, Account.drip_decimals, Account.dividend_preference,
+    )  # fmt: skip
+    found = {}
+    for group in in_groups(sorted(account_ids)):
+        for id_, currency, residence, rounding, fractions, reinvests, decimals, preference in connection.execute(
+            select(*columns).where(Account.id.in_(group))
+        ):
+            found[id_] = Holder(
+                id_,
+                currency,
+                residence,
+                Rounding(rounding),
+                FractionPolicy(fractions),
+                reinvests,
+                decimals,
+                Preference(preference),
+            )
+    return found
+
+
+def load_user_dividends(connection: Connection, company_ids: Sequence[int]) -> dict[int, dict[int, list[UserDividend]]]:
+    """What people and statements say was paid, by company and account."""
+    found: dict[int, dict[int, list[UserDividend]]] = defaultdict(lambda: defaultdict(list))
+    scaled = (coerced(_ORDER[name], _INT) for name in ("amount", "quantity", "price", "fee", "tax"))
+    columns = (_ORDER.company_id, _ORDER.account_id, _ORDER.id, _ORDER.trade_date, _ORDER.currency, *scaled)
+    for group in in_groups(company_ids):
+        query = select(*columns).where(
+            _ORDER.company_id.in_(group), _ORDER.deleted_at.is_(None), _ORDER.type.in_(COMPANY_INCOME)
+        )
+        for row in connection.execute(query.order_by(_ORDER.trade_date, _ORDER.id)):
+            company_id, account_id, order_id, day, currency, amount, quantity, price, fee, tax = row
+            gross = amount
+            if gross is None:
+                gross = money_of_ratio(
+                    (quantity or 0) * (price or 0), _PRICE_TIMES_QUANTITY, currency, Rounding.HALF_UP
+                )
+            entry = UserDividend(order_id, day, currency, gross, gross - fee - tax)
+            found[company_id][account_id].append(entry)
+    return found
+
+
+def load_links(connection: Connection, action_ids: Sequence[int]) -> dict[tuple[int, int], tuple[int, bool]]:
+    """Entries that stand for an entitlement, by action and account: the order, and whether a person tied it."""
+    row = table_of(DividendLink).c
+    found = {}
+    for group in in_groups(action_ids):
+        query = select(row.corporate_action_id, row.account_id, row.order_id, row.is_by_person)
+        for action_id, account_id, order_id, is_by_person in connection.execute(
+            query.where(row.corporate_action_id.in_(group))
+        ):
+            found[action_id, account_id] = (order_id, is_by_person)
+    return found
+
+
+def load_exchange(
+    connection: Connection, currencies: Sequence[str], *, first: date, last: date
+) -> dict[tuple[str, str], list[tuple[date, int]]]:
+    """Exchange rates between these currencies, by pair and in the order of their days."""
+    row = table_of(FxRate).c
+    query = (
+        select(row.from_currency, row.to_currency, row.date, coerced(row.rate, _INT))
+        .where(row.from_currency.in_(currencies), row.to_currency.in_(currencies))
+        .where(row.date.between(first - _FX_DAYS_BACK, last))
+        .order_by(row.from_currency, row.to_currency, row.date)
+    )
+    found: dict[tuple[str, str], list[tuple[date, int]]] = defaultdict(list)
+    for source, target, day, rate in connection.execute(query):
+        found[source, target].append((day, rate))
+    return found
+
+
+def newest_rate(rates: Sequence[tuple[date, int]], on: date) -> tuple[int, date] | None:
+    """The newest of ``rates`` on a day or up to five days before it."""
+    for day, rate in reversed(rates):
+        if day <= on:
+            return (rate, day) if on - day <= _FX_DAYS_BACK else None
+    return None
+
+
+def load_closes(connection: Connection, wanted: Mapping[int, Iterable[date]]) -> dict[tuple[int, date], int]:
+    """Closes as traded of companies on chosen days."""
+    row = table_of(PriceHistory).c
+    found: dict[tuple[int, date], int] = {}
+    for company_id, days in sorted(wanted.items()):
+        for group in in_groups(sorted(set(days))):
+            query = select(row.date, coerced(row.close, _INT)).where(row.company_id == company_id, row.date.in_(group))
+            for day, close in connection.execute(query):
+                found[company_id, day] = close
+    return found
+
+
+def load_bank_holidays(connection: Connection) -> dict[str, dict[date, bool]]:
+    """What people say of bank holidays, by currency and day."""
+    row = table_of(BankHoliday).c
+    found: dict[str, dict[date, bool]] = defaultdict(dict)
+    for currency, day, is_holiday in connection.execute(select(row.currency, row.date, row.is_holiday)):
+        found[currency][day] = is_holiday
+    return found
+
+
+def load_closures(connection: Connection, mic: str, days: Iterable[date]) -> set[date]:
+    """Which of these days are known to be no session of an exchange."""
+    wanted = sorted(set(days))
+    calendar, session = table_of(MarketCalendar).c, table_of(MarketSession).c
+    known = connection.execute(select(calendar.first_date, calendar.last_date).where(calendar.mic == mic)).one_or_none()
+    if known is None:
+        return set()
+    open_days: set[date] = set()
+    for group in in_groups(wanted):
+        open_days |= set(
+            connection.scalars(
+                select(session.date).where(session.mic == mic, session.is_open.is_(True), session.date.in_(group))
+            )
+        )
+    return {day for day in wanted if known[0] <= day <= known[1] and day not in open_days}

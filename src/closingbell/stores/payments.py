@@ -1,0 +1,240 @@
+"""Payments leg by leg: booked once, reversed once, with their ledger entries in the same transaction.
+
+The unique rows come first: whoever else booked the same leg makes the whole transaction fail before an entry is made.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import date, datetime
+from functools import lru_cache
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, String, and_, bindparam, cast, insert, literal, select, update
+from sqlalchemy import type_coerce as coerced
+
+from closingbell.domain.payment_postings import CAPITAL, PostingRule, rules_for
+from closingbell.domain.payments import BookedLeg, Leg, Reversal
+from closingbell.domain.rounding import Rounding
+from closingbell.errors import BooksChangedError
+from closingbell.models import DividendPayment, LedgerEntry, NumberBlock
+from closingbell.stores.bulk import insert_raw, raw_instant
+from closingbell.stores.database import Database
+from closingbell.stores.upsert import in_groups, table_of, upsert
+
+PAYMENTS = "dividend_payment"
+REVERSAL = ":reversal"
+
+_PAY = table_of(DividendPayment).c
+_ENTRY = table_of(LedgerEntry).c
+_INT = _PAY.account_id.type
+_LEG_COLUMNS = {name: name for name in BookedLeg._fields} | {"action_id": "corporate_action_id"}
+_SCALED = {"quantity", "per_share", "gross", "tax", "net", "tax_rate", "fx_rate", "cash", "price", "quantity_after"}
+# As they lie in the table: amounts are computed as scaled integers.
+_FIELDS = [coerced(_PAY[column], _INT) if field in _SCALED else _PAY[column] for field, column in _LEG_COLUMNS.items()]
+_COLUMNS = (
+    "id", "value_date", "corporate_action_id", "company_id", "account_id", "leg", "version", "is_active", "kind",
+    "action_version", "quantity", "per_share", "gross", "tax", "net", "currency", "tax_rate", "is_rate_of_action",
+    "rounding", "fx_rate", "fx_date", "is_fx_of_action", "cash", "cash_currency", "price", "quantity_after",
+    "due_date", "pay_date_status", "posted_at", "job_log_id", "order_id",
+)  # fmt: skip
+_ENTRY_COLUMNS = (
+    "value_date", "group_key", "line", "account_id", "name", "currency", "amount", "kind", "posted_at", "company_id",
+    "payment_id",
+)  # fmt: skip
+
+
+def reserve_numbers(database: Database, name: str, count: int) -> int:
+    """The first of ``count`` numbers that nobody else gets; what is not used is lost, and missed by nobody."""
+
+    def unit(connection: Connection) -> int:
+        row = table_of(NumberBlock).c
+        while True:
+            free = connection.scalar(select(row.next_number).where(row.name == name))
+            if free is None:
+                upsert(connection, NumberBlock, [{"name": name, "next_number": 1}])
+                continue
+            taken = connection.execute(
+                update(NumberBlock)
+                .where(NumberBlock.name == name, NumberBlock.next_number == free)
+                .values(next_number=free + count)
+            )
+            if taken.rowcount == 1:
+                return int(free)
+
+    return database.write_unit(unit)
+
+
+def store_bookings(
+    connection: Connection,
+    legs: Sequence[tuple[int, BookedLeg]],
+    *,
+    first_number: int,
+    now: datetime,
+    run_id: int | None,
+) -> None:
+    """Book legs (company, leg) as payments numbered from ``first_number``, with their entries.
+
+    A leg that somebody else booked is an IntegrityError, and nothing of the transaction may stay.
+    """
+    if not legs:
+        return
+    posted_at = raw_instant(connection, now)
+    is_text = connection.dialect.name == "sqlite"
+    rows = [
+        _row(number, company_id, leg, posted_at, run_id, is_text)
+        for number, (company_id, leg) in enumerate(legs, start=first_number)
+    ]
+    insert_raw(connection, DividendPayment, _COLUMNS, rows, must_be_new=True)
+    rules = sorted({rule for _, leg in legs for rule in rules_for(leg)}, key=_in_order)
+    numbers = {"first": first_number, "last": first_number + len(legs) - 1, "posted_at": now}
+    for rule in rules:
+        connection.execute(_posting(rule), numbers)
+
+
+def store_reversals(
+    connection: Connection, reversals: Sequence[Reversal], *, now: datetime, run_id: int | None
+) -> None:
+    """Take legs back with the exact negative of their entries; raise BooksChangedError if one stands no more."""
+    if not reversals:
+        return
+    table = table_of(DividendPayment)
+    statement = (
+        update(table)
+        .where(_PAY.id == bindparam("b_id"), _PAY.is_active == 1)
+        .values(
+            is_active=None,
+            reversed_by=bindparam("b_run"),
+            reversed_at=bindparam("b_at"),
+            reversal_date=bindparam("b_date"),
+            reversal_reason=bindparam("b_reason"),
+        )
+    )
+    rows = [
+        {"b_id": one.booked.id, "b_run": run_id, "b_at": now, "b_date": one.value_date, "b_reason": one.reason}
+        for one in reversals
+    ]
+    if connection.execute(statement, rows).rowcount != len(rows):
+        raise BooksChangedError("a payment was reversed by somebody else")
+    for ids in in_groups([one.booked.id for one in reversals]):
+        connection.execute(_reversal(ids, now))
+
+
+def load_legs(
+    connection: Connection, action_ids: Sequence[int], *, account_ids: tuple[int, int] | None = None
+) -> Iterable[tuple[BookedLeg, bool, datetime]]:
+    """Every leg ever booked for these actions, whether it stands, and when it was posted."""
+    for group in in_groups(action_ids):
+        query = select(_PAY.is_active, _PAY.posted_at, *_FIELDS).where(_PAY.corporate_action_id.in_(group))
+        if account_ids is not None:
+            query = query.where(_PAY.account_id.between(*account_ids))
+        for active, posted_at, *values in connection.execute(query):
+            yield _leg(values), active is not None, posted_at
+
+
+def _leg(values: Sequence[Any]) -> BookedLeg:
+    leg = BookedLeg(*values)
+    return leg._replace(leg=_LEGS[leg.leg], rounding=_ROUNDINGS[leg.rounding])
+
+
+_LEGS: dict[str, Leg] = {leg.value: leg for leg in Leg}
+_ROUNDINGS: dict[str, Rounding] = {rounding.value: rounding for rounding in Rounding}
+
+
+def _row(
+    number: int, company_id: int, leg: BookedLeg, posted_at: Any, run_id: int | None, is_text: bool
+) -> tuple[Any, ...]:
+    due_date: Any = leg.due_date
+    fx_date: Any = leg.fx_date
+    if is_text:
+        due_date = _iso(due_date)
+        fx_date = _iso(fx_date) if fx_date else None
+    return (
+        number, leg.value_date, leg.action_id, company_id, leg.account_id, leg.leg.value, leg.version, 1, leg.kind,
+        leg.action_version, leg.quantity, leg.per_share, leg.gross, leg.tax, leg.net, leg.currency, leg.tax_rate,
+        leg.is_rate_of_action, leg.rounding.value, leg.fx_rate, fx_date, leg.is_fx_of_action, leg.cash,
+        leg.cash_currency, leg.price, leg.quantity_after, due_date, leg.pay_date_status, posted_at, run_id,
+        leg.order_id,
+    )  # fmt: skip
+
+
+def _iso(day: date) -> str:
+    return day.isoformat()
+
+
+def _in_order(rule: PostingRule) -> tuple[int, int]:
+    return list(Leg).index(rule.leg), rule.line
+
+
+@lru_cache(maxsize=64)
+def _posting(rule: PostingRule) -> Any:
+    """INSERT … SELECT of one line of every leg that was just numbered and that the rule holds for."""
+    amount = coerced(_PAY[rule.amount], _INT)
+    gross = coerced(_PAY.gross, _INT)
+    conditions: list[ColumnElement[bool]] = [
+        _PAY.id.between(bindparam("first"), bindparam("last")),
+        _PAY.leg == rule.leg.value,
+        amount != 0,
+    ]
+    if rule.is_short is not None:
+        conditions.append(gross < 0 if rule.is_short else gross >= 0)
+    if rule.is_capital is not None:
+        conditions.append(_PAY.kind == CAPITAL if rule.is_capital else _PAY.kind != CAPITAL)
+    if rule.is_converted is not None:
+        same = _PAY.currency == _PAY.cash_currency
+        conditions.append(~same if rule.is_converted else same)
+    name: ColumnElement[Any] = literal(rule.name, String(40))
+    query = select(
+        _PAY.value_date,
+        _group_key(),
+        literal(rule.line),
+        _PAY.account_id,
+        name + _PAY.kind if rule.is_kind_named else name,
+        _PAY.cash_currency if rule.in_cash_currency else _PAY.currency,
+        amount if rule.sign > 0 else -amount,
+        _PAY.leg,
+        bindparam("posted_at", type_=_ENTRY.posted_at.type),
+        _PAY.company_id,
+        _PAY.id,
+    ).where(and_(*conditions))
+    return insert(LedgerEntry).from_select(_ENTRY_COLUMNS, query.order_by(_PAY.id))
+
+
+def _group_key() -> ColumnElement[str]:
+    parts: list[ColumnElement[Any]] = [
+        literal("dividend:", String(9)),
+        cast(_PAY.corporate_action_id, String(20)),
+        literal(":", String(1)),
+        cast(_PAY.account_id, String(20)),
+        literal(":", String(1)),
+        _PAY.leg,
+        literal(":", String(1)),
+        cast(_PAY.version, String(6)),
+    ]
+    key = parts[0]
+    for part in parts[1:]:
+        key = key + part
+    return key
+
+
+def _reversal(ids: Sequence[int], now: datetime) -> Any:
+    """The exact negative of what these payments booked, on the day that their reversal counts."""
+    query = (
+        select(
+            _PAY.reversal_date,
+            _ENTRY.group_key + literal(REVERSAL, String(9)),
+            _ENTRY.line,
+            _ENTRY.account_id,
+            _ENTRY.name,
+            _ENTRY.currency,
+            -coerced(_ENTRY.amount, _INT),
+            _ENTRY.kind,
+            literal(now, _ENTRY.posted_at.type),
+            _ENTRY.company_id,
+            _ENTRY.payment_id,
+        )
+        .join(table_of(DividendPayment), _PAY.id == _ENTRY.payment_id)
+        .where(_ENTRY.payment_id.in_(ids), _ENTRY.group_key == _group_key())
+        .order_by(_ENTRY.id)
+    )
+    return insert(LedgerEntry).from_select(_ENTRY_COLUMNS, query)
