@@ -242,6 +242,71 @@ def test_trying_a_file_with_bad_lines_shows_the_good_ones_too(house: House, impo
     assert last_line(result) == "error: nothing was imported: 1 bad line(s)"
 
 
+FLEX = (
+    '<FlexQueryResponse><FlexStatements count="1"><FlexStatement accountId="U1">\n{}\n'
+    "</FlexStatement></FlexStatements></FlexQueryResponse>\n"
+)
+DIVIDEND = (
+    '<CashTransaction currency="USD" symbol="VT" listingExchange="ARCA" isin="US9220427424" settleDate="20240620"'
+    ' type="Dividends" amount="{}" transactionID="{}" description="VT CASH DIVIDEND"/>'
+)
+
+
+def test_a_dividend_taken_back_after_it_was_imported_is_refused_until_its_order_is_gone(
+    house: House, importing: Callable[..., Result]
+) -> None:
+    assert importing(FLEX.format(DIVIDEND.format("5", "1"))).exit_code == 0
+    both = FLEX.format(DIVIDEND.format("5", "1") + "\n" + DIVIDEND.format("-5", "2"))
+
+    result = importing(both)
+
+    assert result.exit_code == 1
+    [order] = house.rows(Order)
+    told = f"line 2: a later line takes this back, and it is here as order {order.id}: delete that"
+    assert result.stderr.splitlines()[0] == told
+    # In an account that never had it the two lines are nothing.
+    assert importing(both, account="Bea").exit_code == 0
+    assert len(house.rows(Order)) == 1
+
+
+def test_what_the_broker_states_otherwise_than_before_is_told_and_stays(
+    house: House, importing: Callable[..., Result]
+) -> None:
+    importing(FLEX.format(DIVIDEND.format("5", "1")))
+
+    result = importing(FLEX.format(DIVIDEND.format("6.5", "1")))
+
+    assert result.exit_code == 0
+    [order] = house.rows(Order)
+    assert order.amount == 5
+    assert result.stderr.splitlines() == [
+        f"doubtful: line 2: order {order.id} has amount 5.00 here, 6.50 in the file;"
+        " it stays as it is: correct it by hand"
+    ]
+
+
+def test_a_trade_after_the_close_in_new_york_counts_for_its_session(
+    house: House, importing: Callable[..., Result]
+) -> None:
+    heading = "date,symbol,dataSource,currency,unitPrice,quantity,type,fee\n"
+
+    importing(
+        heading + "2024-01-06T00:30:00Z,AAPL,YAHOO,USD,180,1,BUY,0\n2024-01-06T01:30:00Z,AAPL,YAHOO,USD,180,1,BUY,0\n"
+    )
+
+    assert [str(order.trade_date) for order in house.rows(Order)] == ["2024-01-05", "2024-01-08"]
+
+
+def test_what_a_spreadsheet_would_run_stays_text(house: House, importing: Callable[..., Result]) -> None:
+    file = SCHWAB + '01/07/2024,Credit Interest,,"=HYPERLINK(""http://x"")",,,,$1.63\n01/08/2024,Buy,=1+1,X,1,$1,,-$1\n'
+
+    refused = importing(file)
+
+    assert "line 3: symbol '=1+1' is not a symbol" in refused.stderr
+    assert importing(file, "--leave-out", "3").exit_code == 0
+    assert [order.note for order in house.rows(Order)] == ['=HYPERLINK("http://x")']
+
+
 # --- Companies.
 
 

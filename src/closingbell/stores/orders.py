@@ -96,6 +96,16 @@ def load_sources(connection: Connection, account_id: int) -> set[str]:
     return set(connection.scalars(select(Order.source).where(Order.account_id == account_id).distinct()))
 
 
+def load_by_source_key(connection: Connection, account_id: int, keys: Sequence[str]) -> dict[str, StoredOrder]:
+    """The orders of an account with these source keys, without those deleted."""
+    found: dict[str, StoredOrder] = {}
+    for group in in_groups(keys):
+        query = _stored().where(_ORDER.account_id == account_id, _ORDER.source_key.in_(group))
+        rows = connection.execute(query.where(_ORDER.deleted_at.is_(None)))
+        found.update({row.source_key: StoredOrder(*row) for row in rows})
+    return found
+
+
 def store_orders(
     connection: Connection,
     account: str,

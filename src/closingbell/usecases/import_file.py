@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
 
 from closingbell import calendars
+from closingbell.domain.money import plain
 from closingbell.domain.planning import SessionList
 from closingbell.errors import ImportRefusedError, UsageError
 from closingbell.jobs.context import JobContext
@@ -19,6 +21,7 @@ from closingbell.usecases.imports.preview import Checked, ImportPreview, ReadyEn
 from closingbell.usecases.imports.trading_days import session_of
 
 _NAME_LENGTH = 100
+_COMPARED = ("quantity", "amount", "fee", "tax", "currency", "counter_amount")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,11 +76,11 @@ def _import(
     context: JobContext, checked: Checked, form: Format, account: str, now: datetime, *, dry_run: bool
 ) -> ImportPreview:
     mics, strange = _mics(checked.ready)
-    known = _load_known(context, account, form, sorted(mics))
+    known = _load_known(context, account, form, checked, sorted(mics))
     market = _calendars(context, checked.ready, mics, now)
     ready = checked.ready if form.says_date else tuple(_dated(item, mics, market) for item in checked.ready)
     findings = (*checked.findings, *strange, *known.findings, *_closed_days(ready, mics, market))
-    checked = Checked(ready, tuple(sorted(findings, key=lambda one: one.line)), checked.unmapped)
+    checked = replace(checked, ready=ready, findings=tuple(sorted(findings, key=lambda one: one.line)))
     preview = preview_of(
         checked,
         account=account,
@@ -111,16 +114,57 @@ class _Known:
     findings: tuple[Finding, ...]
 
 
-def _load_known(context: JobContext, account: str, form: Format, symbols: Sequence[str]) -> _Known:
-    """What is there already; a file whose trades came before in the broker's other form is refused."""
+def _load_known(context: JobContext, account: str, form: Format, checked: Checked, symbols: Sequence[str]) -> _Known:
+    """What is there already, and what is to be said of it."""
     with context.database.read() as connection:
-        account_id = orders.find_account(connection, account)
-        keys = orders.load_source_keys(connection, account_id) if account_id is not None else set()
-        sources = orders.load_sources(connection, account_id) if account_id is not None else set()
         new_symbols = sorted(set(symbols) - set(companies.load_by_symbol(connection, symbols)))
+        account_id = orders.find_account(connection, account)
+        if account_id is None:
+            return _Known(None, set(), new_symbols, ())
+        keys = orders.load_source_keys(connection, account_id)
+        wanted = {*(item.source_key for item in checked.ready), *checked.undone.values()} & keys
+        stored = orders.load_by_source_key(connection, account_id, sorted(wanted))
+        sources = orders.load_sources(connection, account_id)
+    findings = (*_rivals(sources, form), *_still_there(checked, stored), *_differences(checked, stored))
+    return _Known(account_id, keys, new_symbols, findings)
+
+
+def _rivals(sources: set[str], form: Format) -> list[Finding]:
+    """A file whose trades came before in the broker's other form is refused."""
     came_as = sorted(sources & set(form.rivals))
     reason = f"this account was imported from {', '.join(came_as)}, which holds the same trades; go on with that form"
-    return _Known(account_id, keys, new_symbols, (Finding(0, REFUSED, reason),) if came_as else ())
+    return [Finding(0, REFUSED, reason)] if came_as else []
+
+
+def _still_there(checked: Checked, stored: Mapping[str, orders.StoredOrder]) -> list[Finding]:
+    """What the file takes back and an earlier import brought in."""
+    return [
+        Finding(line, REFUSED, f"a later line takes this back, and it is here as order {stored[key].id}: delete that")
+        for line, key in checked.undone.items()
+        if key in stored
+    ]
+
+
+def _differences(checked: Checked, stored: Mapping[str, orders.StoredOrder]) -> list[Finding]:
+    """Orders that the broker states otherwise than before: they stay as they are, and a person is told."""
+    findings = []
+    for item in checked.ready:
+        before = stored.get(item.source_key)
+        if before is None:
+            continue
+        changed = [
+            f"{name} {_said(getattr(before, name))} here, {_said(getattr(item.entry, name))} in the file"
+            for name in _COMPARED
+            if getattr(before, name) != getattr(item.entry, name)
+        ]
+        if changed:
+            reason = f"order {before.id} has {'; '.join(changed)}; it stays as it is: correct it by hand"
+            findings.append(Finding(item.entry.lines[0], DOUBTFUL, reason))
+    return findings
+
+
+def _said(value: object) -> str:
+    return plain(value) if isinstance(value, Decimal) else str(value or "empty")
 
 
 def _new_order(item: ReadyEntry, form: Format, executed_at: datetime) -> orders.NewOrder:
@@ -161,13 +205,15 @@ def _mics(items: Sequence[ReadyEntry]) -> tuple[dict[str, str], list[Finding]]:
 def _calendars(
     context: JobContext, items: Sequence[ReadyEntry], mics: Mapping[str, str], now: datetime
 ) -> dict[str, SessionList]:
-    """The sessions of every exchange of the file from its first trade on."""
+    """The sessions of every exchange of the file from a little before its first trade on."""
     firsts: dict[str, date] = {}
     for item in items:
         if item.symbol is not None and item.symbol in mics and item.entry.type in SHARE_MOVES:
             mic = mics[item.symbol]
             firsts[mic] = min(item.entry.trade_date, firsts.get(mic, item.entry.trade_date))
-    return {mic: load_session_list(context, mic, first, now=now) for mic, first in sorted(firsts.items())}
+    # The instant of a trade may lie in the session before its date in UTC.
+    before = timedelta(days=7)
+    return {mic: load_session_list(context, mic, first - before, now=now) for mic, first in sorted(firsts.items())}
 
 
 def _executed_at(item: ReadyEntry, mics: Mapping[str, str], market: Mapping[str, SessionList]) -> datetime:

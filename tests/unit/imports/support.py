@@ -31,6 +31,7 @@ def _told(entry: Entry) -> str:
     if entry.counter_amount is not None:
         words.append(f"for {_number(entry.counter_amount)} {entry.counter_currency}")
     words += [f"{name} {_number(cost)}" for name, cost in (("fee", entry.fee), ("tax", entry.tax)) if cost]
+    words += ["undone"] if entry.is_undone else []
     return " ".join(words)
 
 

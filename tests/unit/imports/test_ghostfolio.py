@@ -94,3 +94,11 @@ def test_an_evening_that_may_be_the_next_day_is_told() -> None:
         "2021-09-15 22:00 UTC may stand for midnight of the next day; it is counted as it stands"
     )
     assert read(EXPORT).entries[3].doubt == ""
+
+
+def test_a_file_of_two_accounts_is_told() -> None:
+    text = EXPORT.replace('"fee": 49,', '"accountId": "a", "fee": 49,').replace(
+        '"fee": 19,', '"accountId": "b", "fee": 19,'
+    )
+
+    assert found(read(text))[0] == "1 doubtful: the file holds 2 accounts; all go into this one"

@@ -104,6 +104,7 @@ def test_cash_with_dividends_taxes_and_one_taken_back() -> None:
 
     assert told(ibkr_flex.read(text)) == [
         "4+5 DIVIDEND 2024-06-20 VT = 137.23 USD tax 20.58",
+        "6 DIVIDEND 2024-07-01 VT = 5 USD undone",
         "9 CAPITAL_RETURN 2024-06-20 VT = 4.83 USD",
         "10 WITHDRAWAL 2024-06-21 = 50 EUR",
         "11 INTEREST 2024-06-22 = -1.2346 EUR",
@@ -113,9 +114,25 @@ def test_cash_with_dividends_taxes_and_one_taken_back() -> None:
     assert found(ibkr_flex.read(text)) == [
         "6 left_out: taken back by line 7",
         "7 left_out: takes back line 6",
-        "8 refused: a dividend taken back that this file does not hold: delete its order, then import without this line",
+        "8 refused: a dividend taken back that this file does not hold: delete its order, then leave this line out",
         "13 refused: type 'Gift' is not known",
         "14 left_out: a sum of other rows",
+    ]
+
+
+def test_tax_corrected_in_a_later_report_stays_apart_as_it_may_come_alone() -> None:
+    tax = VT + 'type="Withholding Tax" description="VT - US TAX" '
+    text = flex(
+        CASH + VT + 'type="Dividends" amount="100" transactionID="1" reportDate="20240620" description="VT"/>',
+        CASH + tax + 'amount="-15" transactionID="2" reportDate="20240620"/>',
+        CASH + tax + 'amount="15" transactionID="3" reportDate="20250210"/>',
+        CASH + tax + 'amount="-10" transactionID="4" reportDate="20250210"/>',
+    )
+
+    assert told(ibkr_flex.read(text)) == [
+        "4+5 DIVIDEND 2024-06-20 VT = 100 USD tax 15",
+        "6 TAX 2024-06-20 VT = -15 USD",
+        "7 TAX 2024-06-20 VT = 10 USD",
     ]
 
 

@@ -22,6 +22,7 @@ def test_every_kind_of_row_as_it_was_settled() -> None:
         "Interest on cash,2024-02-29 02:00:00,,,,,,,,,,0.12,GBP,,,Interest on cash,I1,,,,\n"
         "Result adjustment,2024-03-01 02:00:00,,,,,,,,,,0.75,GBP,,,Withholding tax refund,R1,,,,\n"
         "Withdrawal,2024-03-02 10:00:00,,,,,,,,,,-100.00,GBP,,,Sent to bank,W1,,,,\n"
+        "Dividend (Return of capital),2024-03-03 10:00:00,US0378331005,AAPL,Apple,1.5,0.24,USD,,,,0.24,GBP,0.00,GBP,,,,,,\n"
     )
 
     assert recognises(text)
@@ -34,6 +35,7 @@ def test_every_kind_of_row_as_it_was_settled() -> None:
         "7 INTEREST 2024-02-29 = 0.12 GBP",
         "8 TAX 2024-03-01 = -0.75 GBP",
         "9 WITHDRAWAL 2024-03-02 = 100 GBP",
+        "10 CAPITAL_RETURN 2024-03-03 AAPL 1.5 = 0.24 GBP",
     ]
     assert found(read(text)) == []
 

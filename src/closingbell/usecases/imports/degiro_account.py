@@ -201,11 +201,11 @@ def _dividend_part(move: _Move, kind: str, amount: Decimal) -> Entry:
 
 def _with_fees(entries: Sequence[Entry]) -> list[Entry]:
     """Entries whose fee or tax is in the trade's own currency have it in the trade, as a broker's note would."""
-    trades = {(entry.broker_key, entry.currency): entry for entry in entries if entry.quantity and entry.broker_key}
-    merged: dict[tuple[str | None, str], Entry] = {}
+    trades = {_order_of(entry): entry for entry in entries if entry.quantity and entry.broker_key}
+    merged: dict[tuple[object, ...], Entry] = {}
     result: list[Entry] = []
     for entry in entries:
-        key = (entry.broker_key, entry.currency)
+        key = _order_of(entry)
         if entry.type not in {FEE, TAX} or key not in trades or (entry.amount or 0) < 0:
             continue
         trade = merged.get(key, trades[key])
@@ -216,6 +216,10 @@ def _with_fees(entries: Sequence[Entry]) -> list[Entry]:
     gone = {id(entry) for entry in result}
     by_trade = {id(trade): merged[key] for key, trade in trades.items() if key in merged}
     return [by_trade.get(id(entry), entry) for entry in entries if id(entry) not in gone]
+
+
+def _order_of(entry: Entry) -> tuple[object, ...]:
+    return entry.broker_key, entry.currency, entry.trade_date
 
 
 def _conversions(halves: dict[tuple[object, ...], list[_Move]], findings: list[Finding]) -> list[Entry]:

@@ -47,7 +47,8 @@ class Entry:
     ``amount`` is what the broker states, before ``fee`` and ``tax``: the price of all shares of a trade, the gross of
     a dividend, the cash of a cash entry; a CONVERSION gives it away for ``counter_amount``. INTEREST, FEE and TAX may
     be negative: interest charged, a fee or tax paid back. ``broker_key`` is the broker's own number of the row,
-    ``doubt`` what a person should look at.
+    ``doubt`` what a person should look at. Rows of one ``batch`` come in every export together; ``is_undone`` says that
+    a later row takes the entry back.
     """
 
     lines: tuple[int, ...]
@@ -66,6 +67,8 @@ class Entry:
     note: str = ""
     doubt: str = ""
     broker_key: str | None = None
+    batch: str = ""
+    is_undone: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from closingbell.usecases.imports.building import as_note, as_quantity, broker_a
 from closingbell.usecases.imports.entries import (
     BUY,
     DIVIDEND,
+    DOUBTFUL,
     FEE,
     INTEREST,
     REFUSED,
@@ -85,14 +86,22 @@ def _fields(row: Row) -> dict[str, str]:
 def _read_json(text: str) -> Reading:
     entries: list[Entry] = []
     findings: list[Finding] = []
+    accounts: set[str] = set()
     try:
         for line, activity in _activities(text):
+            accounts.add(_account_of(activity))
             told = shown(json.dumps(activity, default=str, ensure_ascii=False))
             entries += caught(line, told, lambda a=activity, n=line: _read_activity(n, _texts(a)), findings)  # type: ignore[misc]
     except (ValueError, RecursionError) as error:
         line = getattr(error, "lineno", 1)
         findings.append(Finding(line, REFUSED, f"not readable as JSON ({shown(str(error))})"))
+    if len(accounts - {""}) > 1:
+        findings.append(Finding(1, DOUBTFUL, f"the file holds {len(accounts - {''})} accounts; all go into this one"))
     return in_order(entries, findings)
+
+
+def _account_of(activity: Any) -> str:
+    return str(activity.get("accountId") or "") if isinstance(activity, dict) else ""
 
 
 def _activities(text: str) -> Iterator[tuple[int, Any]]:

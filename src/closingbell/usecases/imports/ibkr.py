@@ -166,7 +166,18 @@ def read_cash(line: int, fields: Fields) -> Entry:
         if kind != TAX and security is None:
             raise RowError("a dividend without symbol and ISIN: add them to the Flex query")
         signed = -amount if kind == TAX else amount
-        return Entry((line,), kind, day, currency, security=security, amount=signed, broker_key=key, note=as_note(note))
+        return Entry(
+            (line,),
+            kind,
+            day,
+            currency,
+            security=security,
+            amount=signed,
+            broker_key=key,
+            note=as_note(note),
+            # Corrections of tax name the old day of payment and come in a later report.
+            batch=_field(fields, "reportdate"),
+        )
     if kind == DEPOSIT:
         kind, amount = (DEPOSIT, amount) if amount > 0 else (WITHDRAWAL, -amount)
     return cash(line, kind, day, -amount if kind == FEE else amount, currency, note=note, broker_key=key)

@@ -85,11 +85,12 @@ class ReadyEntry:
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """A reading after mapping and checks."""
+    """A reading after mapping and checks; ``undone`` are keys of what later rows take back, by line."""
 
     ready: tuple[ReadyEntry, ...]
     findings: tuple[Finding, ...]
     unmapped: tuple[Security, ...]
+    undone: Mapping[int, str]
 
 
 def check_reading(
@@ -99,7 +100,7 @@ def check_reading(
     # Keys first: leaving a line out must not change the number of one that is like it.
     keys = {id(entry): key for entry, key in zip(reading.entries, source_keys(reading.entries, form.name), strict=True)}
     kept, findings = _without(reading, frozenset(leave_out))
-    mapped = map_symbols(kept, mapping)
+    mapped = map_symbols([entry for entry in kept if not entry.is_undone], mapping)
     findings += mapped.findings
     ready = []
     for entry, symbol in mapped.entries:
@@ -107,7 +108,8 @@ def check_reading(
         findings += found
         if not any(finding.weight == REFUSED for finding in found):
             ready.append(ReadyEntry(entry, symbol, keys[id(entry)]))
-    return Checked(tuple(ready), tuple(sorted(findings, key=lambda finding: finding.line)), mapped.unmapped)
+    undone = {entry.lines[0]: keys[id(entry)] for entry in kept if entry.is_undone}
+    return Checked(tuple(ready), tuple(sorted(findings, key=lambda finding: finding.line)), mapped.unmapped, undone)
 
 
 def _without(reading: Reading, lines: frozenset[int]) -> tuple[list[Entry], list[Finding]]:

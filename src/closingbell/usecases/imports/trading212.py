@@ -8,6 +8,7 @@ from decimal import Decimal
 from closingbell.usecases.imports.building import broker_amount, cash, settled_trade
 from closingbell.usecases.imports.entries import (
     BUY,
+    CAPITAL_RETURN,
     DEPOSIT,
     DIVIDEND,
     FEE,
@@ -36,7 +37,6 @@ _COSTS = {
     "currency conversion fee": False,
     "transaction fee": False,
     "finra fee": False,
-    "charge amount": False,
     "stamp duty": True,
     "stamp duty reserve tax": True,
     "ptm levy": True,
@@ -128,9 +128,10 @@ def _dividend(row: Row) -> Entry:
     withheld = POINT.money(row["withholding tax"], what="withholding tax")
     unit = row["currency (withholding tax)"] or currency
     same = unit == currency or not withheld
+    is_capital = "return of capital" in row["action"].lower()
     return Entry(
         (row.line,),
-        DIVIDEND,
+        CAPITAL_RETURN if is_capital else DIVIDEND,
         read_iso(row["time"])[0],
         currency,
         security=_security(row),
