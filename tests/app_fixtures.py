@@ -28,7 +28,7 @@ from click.testing import Result
 from flask import Flask
 from sqlalchemy import Connection, Engine, select
 
-from closingbell.app import create_app
+from closingbell.app import create_app, provider_opener
 from closingbell.config import Settings
 from closingbell.domain.money import plain
 from closingbell.domain.runs import ItemOutcome, RunSummary
@@ -94,7 +94,9 @@ class House:
             }
         )
         self.app: Flask = create_app(self.settings)
-        self.context: JobContext = replace(self.app.extensions[EXTENSION], clock=self.clock)
+        # A provider that is down in the story is tried again when the story's time has passed.
+        opener = provider_opener(self.settings, wall=self.clock)
+        self.context: JobContext = replace(self.app.extensions[EXTENSION], clock=self.clock, open_provider=opener)
         self.app.extensions[EXTENSION] = self.context
 
     def close(self) -> None:

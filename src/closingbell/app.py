@@ -7,7 +7,6 @@ import os
 import threading
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -16,6 +15,7 @@ from flask.helpers import get_debug_flag
 
 from closingbell.cli_commands import CommandTable
 from closingbell.config import Settings, load_settings
+from closingbell.domain.provider_health import ProviderView
 from closingbell.errors import ClosingbellError, SettingsError
 from closingbell.jobs.context import (
     EXTENSION,
@@ -29,6 +29,7 @@ from closingbell.jobs.registry import Registry, jobs_of
 from closingbell.providers.base import PriceProvider
 from closingbell.stores.database import open_database
 from closingbell.stores.marks import require_tables
+from closingbell.utils.clock import Clock
 
 if TYPE_CHECKING:
     from closingbell.jobs.scheduler import Scheduler
@@ -43,6 +44,7 @@ def create_app(
     """
     try:
         settings = settings or load_settings()
+        _require_known_providers(settings)
         database = open_database(settings.effective_database_url)
         observer = _observer(settings)
     except SettingsError as error:
@@ -56,7 +58,7 @@ def create_app(
         settings=settings,
         clock=settings.clock(),
         database=database,
-        open_provider=_provider_opener(settings),
+        open_provider=provider_opener(settings),
         observer=observer,
     )
     app.extensions[EXTENSION] = context
@@ -159,40 +161,31 @@ def _end_with_process(end: Callable[[], None]) -> None:
     getattr(threading, "_register_atexit", atexit.register)(end)
 
 
-def _provider_opener(settings: Settings) -> Callable[[], PriceProvider]:
-    """Opens the provider on first use and keeps it: its session holds cookies and connections."""
+def provider_opener(settings: Settings, *, wall: Clock | None = None) -> Callable[[], PriceProvider]:
+    """Opens the chosen providers on first use and keeps them: their sessions hold cookies and connections."""
     lock = threading.Lock()
     opened: list[PriceProvider] = []
 
     def open_provider() -> PriceProvider:
+        from closingbell.providers.registry import open_chain  # noqa: PLC0415  (keeps providers out of start-up)
+
         with lock:
             if not opened:
-                opened.append(_open_yahoo(settings))
+                opened.append(open_chain(settings, wall=wall))
             return opened[0]
 
     return open_provider
 
 
-def _open_yahoo(settings: Settings) -> PriceProvider:
-    from closingbell.providers.budget import RequestBudget  # noqa: PLC0415  (keeps the limiter out of start-up)
-    from closingbell.providers.yahoo import YahooProvider  # noqa: PLC0415  (keeps it out of start-up)
-    from closingbell.providers.yahoo_session import YahooSession  # noqa: PLC0415  (keeps it out of start-up)
+def list_providers(context: JobContext) -> list[ProviderView]:
+    """Every provider with its state, the chosen ones first and in order."""
+    from closingbell.providers.registry import survey  # noqa: PLC0415  (keeps providers out of start-up)
 
-    folder = cache_folder(settings)
-    session = YahooSession(
-        base_url=settings.yahoo_base_url,
-        timeout_s=settings.yahoo_timeout_s,
-        concurrency=settings.yahoo_concurrency,
-        budget=RequestBudget(settings.yahoo_requests_per_minute, folder=folder),
-        cache_dir=folder / "yfinance",
-    )
-    return YahooProvider(session)
+    return survey(context.settings, wall=context.wall)
 
 
-def cache_folder(settings: Settings) -> Path:
-    """Where cookies and the budget of this source are kept, shared by this user's processes."""
-    if settings.cache_dir is not None:
-        return settings.cache_dir / settings.source_id()
-    from platformdirs import user_cache_path  # noqa: PLC0415  (keeps it out of start-up)
+def _require_known_providers(settings: Settings) -> None:
+    if settings.providers_in_order != ("yahoo",):
+        from closingbell.providers.registry import require_known  # noqa: PLC0415  (keeps providers out of start-up)
 
-    return user_cache_path("closingbell", appauthor=False) / settings.source_id()
+        require_known(settings)

@@ -37,6 +37,7 @@ COMMANDS: dict[str, str] = {
     "notifications": "closingbell.commands.notifications:notifications",
     "pause-job": "closingbell.commands.control:pause_job",
     "payments": "closingbell.commands.dividends:payments_command",
+    "providers": "closingbell.commands.providers:providers",
     "quarantine": "closingbell.commands.quarantine:quarantine",
     "refresh-prices": "closingbell.commands.prices:refresh_prices_command",
     "replay": "closingbell.commands.replay:replay",

@@ -51,6 +51,7 @@ class Settings(BaseSettings):
     instance_path: Path = Field(Path("instance"), description="Folder of the default database.")
     jobs_enabled: bool = Field(True, description="False: no scheduler thread exists; commands still work.")
     scheduler_api_enabled: bool = Field(False, description="Turns on the HTTP API over the scheduler.")
+    price_providers: str = Field("yahoo", description="Where prices come from, in order and with commas between them.")
     yahoo_base_url: str = Field(
         "",
         description="An http address that gets the requests for all of Yahoo's hosts. Empty: Yahoo itself.",
@@ -65,7 +66,9 @@ class Settings(BaseSettings):
     closingbell_now: AwareDatetime | None = Field(
         None, description="The instant at which the clock starts, for replays: ISO 8601 with an offset."
     )
-    cache_dir: Path | None = Field(None, description="Cookies and the request budget. Empty: the user's cache folder.")
+    cache_dir: Path | None = Field(
+        None, description="Cookies, budgets, states of providers. Empty: the user's cache folder."
+    )
     daily_price_update_time: time = Field(time(16, 30), description="When the daily prices are fetched, New York time.")
     daily_price_update_minutes_after_close: int = Field(
         30, ge=0, le=720, description="How long after the close of other exchanges their prices are fetched."
@@ -138,6 +141,13 @@ class Settings(BaseSettings):
             raise ValueError("must start with http:// or https://")
         return value.rstrip("/")
 
+    @field_validator("price_providers")
+    @classmethod
+    def _some_providers(cls, value: str) -> str:
+        if not _names(value):
+            raise ValueError("must name at least one provider, as in yahoo or yahoo,files")
+        return value
+
     @field_validator("log_level")
     @classmethod
     def _known_level(cls, value: str) -> str:
@@ -167,7 +177,12 @@ class Settings(BaseSettings):
     @property
     def disabled_jobs(self) -> frozenset[str]:
         """Names of the jobs that are never run by themselves."""
-        return frozenset(name.strip() for name in self.jobs_disabled.split(",") if name.strip())
+        return frozenset(_names(self.jobs_disabled))
+
+    @property
+    def providers_in_order(self) -> tuple[str, ...]:
+        """Names of the providers that are asked, in that order."""
+        return tuple(dict.fromkeys(name.lower() for name in _names(self.price_providers)))
 
     @property
     def is_replay(self) -> bool:
@@ -184,6 +199,14 @@ class Settings(BaseSettings):
         if not self.yahoo_base_url:
             return "yahoo"
         return "replay-" + hashlib.sha256(self.yahoo_base_url.encode()).hexdigest()[:12]
+
+    def cache_folder(self) -> Path:
+        """Where cookies, budgets and the providers' health are kept, shared by this user's processes."""
+        if self.cache_dir is not None:
+            return self.cache_dir / self.source_id()
+        from platformdirs import user_cache_path  # noqa: PLC0415  (keeps it out of start-up)
+
+        return user_cache_path("closingbell", appauthor=False) / self.source_id()
 
     def clock(self) -> Clock:
         """The clock that everything is told the time by."""
@@ -220,6 +243,11 @@ def _told_value(name: str, value: Any) -> str:
         return re.sub(r"://([^:/@]*):[^@]*@", r"://\1:***@", text)
     # A check's address is its key.
     return "(secret)" if name == "healthcheck_url" and text else text
+
+
+def _names(told: str) -> list[str]:
+    """The names in a list with commas."""
+    return [name.strip() for name in told.split(",") if name.strip()]
 
 
 def load_settings(**overrides: Any) -> Settings:

@@ -10,9 +10,9 @@ import click
 from flask import current_app
 from flask.cli import with_appcontext
 
-from closingbell.app import cache_folder
+from closingbell.app import list_providers
 from closingbell.commands.database import alembic_for
-from closingbell.commands.output import EXIT_FAILED, Command, format_option, print_rows
+from closingbell.commands.output import EXIT_FAILED, Command, format_option, new_york_today, print_rows
 from closingbell.errors import DatabaseNotReadyError, ProviderError, RateLimitedError, SettingsError
 from closingbell.jobs.context import JOBS_EXTENSION, JobContext, current_context
 from closingbell.queries.doctor import (
@@ -27,6 +27,7 @@ from closingbell.queries.doctor import (
     first_held_symbol,
     guarded,
 )
+from closingbell.queries.provider_checks import judge_providers
 from closingbell.stores.marks import require_tables
 from closingbell.utils.logs import configure_logs
 
@@ -59,11 +60,12 @@ def _examine(context: JobContext, *, offline: bool) -> list[Check]:
         settings=context.settings,
         database=context.database,
         registry=current_app.extensions[JOBS_EXTENSION],
-        cache_folder=cache_folder(context.settings),
+        cache_folder=context.settings.cache_folder(),
         now=context.clock.now(),
         wall=context.wall.now(),
     )
     checks = [*examine_machine(patient), *guarded("dead-man's switch", lambda: _check_healthcheck(context))]
+    checks += judge_providers(list_providers(context), lambda moment: new_york_today(moment, now=context.wall.now()))
     reachable = examine_reachable(patient)
     checks += reachable
     if reachable[0].state == OK:

@@ -101,6 +101,13 @@ def new_york(moment: datetime) -> str:
     return moment.astimezone(NEW_YORK).strftime("%Y-%m-%d %H:%M:%S %Z")
 
 
+def new_york_today(moment: datetime, *, now: datetime) -> str:
+    """An instant of New York's today as its time alone, another with its date: ``16:52``, ``2012-12-01 09:00``."""
+    there = moment.astimezone(NEW_YORK)
+    same_day = there.date() == now.astimezone(NEW_YORK).date()
+    return there.strftime("%H:%M" if same_day else "%Y-%m-%d %H:%M")
+
+
 def to_json(value: Any) -> Any:
     """Numbers that must stay exact as text, instants with their offset."""
     if isinstance(value, Decimal):
