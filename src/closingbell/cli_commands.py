@@ -18,6 +18,7 @@ from closingbell.utils.garbage import collect_less_often
 # name -> module:attribute. Modules are loaded one at a time, so that a quick look stays quick.
 COMMANDS: dict[str, str] = {
     "cancel-run": "closingbell.commands.control:cancel_run",
+    "close-company": "closingbell.commands.symbols:close_company",
     "closures": "closingbell.commands.closures:closures",
     "coverage": "closingbell.commands.coverage:coverage",
     "create-admin": "closingbell.commands.people:create_admin",
@@ -33,6 +34,7 @@ COMMANDS: dict[str, str] = {
     "init-db": "closingbell.commands.database:init_db",
     "list-jobs": "closingbell.commands.jobs:list_jobs",
     "list-tokens": "closingbell.commands.people:list_tokens",
+    "map-symbol": "closingbell.commands.symbols:map_symbol",
     "measure-checks": "closingbell.commands.measure:measure_checks_command",
     "notifications": "closingbell.commands.notifications:notifications",
     "pause-job": "closingbell.commands.control:pause_job",
@@ -40,6 +42,8 @@ COMMANDS: dict[str, str] = {
     "providers": "closingbell.commands.providers:providers",
     "quarantine": "closingbell.commands.quarantine:quarantine",
     "refresh-prices": "closingbell.commands.prices:refresh_prices_command",
+    "rename-symbol": "closingbell.commands.symbols:rename_symbol",
+    "reopen-company": "closingbell.commands.symbols:reopen_company",
     "replay": "closingbell.commands.replay:replay",
     "resume-job": "closingbell.commands.control:resume_job",
     "retry-run": "closingbell.commands.control:retry_run",
@@ -50,6 +54,7 @@ COMMANDS: dict[str, str] = {
     "run-scheduler": "closingbell.commands.control:run_scheduler",
     "serve": "closingbell.commands.control:serve",
     "set-price": "closingbell.commands.manual:set_price",
+    "symbols": "closingbell.commands.symbols:symbols_command",
     "unset-price": "closingbell.commands.manual:unset_price",
     "unwatch": "closingbell.commands.intraday:unwatch_command",
     "view-job-logs": "closingbell.commands.runs:view_job_logs",

@@ -82,6 +82,9 @@ class Settings(BaseSettings):
         le=250,
         description="Business days from ex-date to an estimated pay date. Empty: each company's own habit.",
     )
+    close_unknown_after_sessions: int = Field(
+        10, ge=0, description="A company that no provider knows on so many sessions is closed. 0: never."
+    )
     intraday_every_minutes: int = Field(
         15, ge=1, le=240, description="How often prices are refreshed while an exchange is open."
     )

@@ -222,6 +222,8 @@ def test_coverage_as_json(house: House) -> None:
             "quarantined_count": 0,
             "unexpected_count": 0,
             "unexpected_dates": [],
+            "closed_on": None,
+            "closed_reason": None,
         }
     ]
     assert (told["total"]["expected_count"], told["total"]["missing_count"]) == (2, 2)

@@ -59,6 +59,8 @@ def _print_text(covered: Sequence[CompanyCoverage], total: CoverageTotal) -> Non
 
 def _details(one: CompanyCoverage) -> Iterator[str]:
     """What the numbers of a company stand for, where they stand for something to look at."""
+    if one.closed_on is not None:
+        yield f"closed on {one.closed_on}: {one.closed_reason}"
     if one.missing_count:
         yield f"missing {_named(one.missing_dates, one.missing_count)}"
     for gap in one.gaps:

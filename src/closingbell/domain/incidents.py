@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 
 from closingbell.domain.runs import RunEnd, RunStatus
@@ -99,6 +99,17 @@ def given_up(job_name: str, run_id: int, reason: str | None, *, fire_time: datet
     """The end of a due time whose attempts are used up: nobody takes it up again."""
     message = f"given up after {attempts} attempts at the due time {_when(fire_time)}"
     return RunEnd(run_id, job_name, RunStatus.FAILED, message, GIVEN_UP, (), reason)
+
+
+def closed_by_itself(symbol: str, company_id: int, *, reason: str, session: date, run_id: int) -> Message:
+    """The message that a company was closed because no provider knows it any more."""
+    body = _paragraphs(
+        f"{_sentence(reason)} Its history stays; nothing more is expected or asked for.",
+        f"Was it renamed? closingbell rename-symbol {symbol} NEW --from DATE --why ...",
+        f"Should it be asked for again? closingbell reopen-company {symbol} --why ...",
+        f"Run {run_id}.",
+    )
+    return Message(f"company-{company_id}-closed-{session}", "warning", f"{symbol} was closed: nobody knows it", body)
 
 
 def _title(end: RunEnd) -> str:

@@ -10,11 +10,12 @@ from closingbell.domain.bars import YOUNG_SESSIONS
 from closingbell.domain.intraday import RECENT, ask_from, in_new_york, session_at, why_closed
 from closingbell.domain.planning import SessionTimes
 from closingbell.domain.runs import ItemOutcome, Outcome
+from closingbell.domain.schedules import NEW_YORK
 from closingbell.errors import UsageError
 from closingbell.jobs.context import JobContext
 from closingbell.jobs.market_time import DAYS_FOR_UNHELD, load_session_list
 from closingbell.stores import companies, minutes, sessions, watching
-from closingbell.stores.companies import CompanyFacts
+from closingbell.stores.companies import CompanyFacts, why_over
 
 NOBODY = "no company was traded in the last 24 hours, and none is watched"
 NONE_KNOWN = "none of the companies named is known here"
@@ -89,16 +90,22 @@ def plan_intraday(context: JobContext, symbols: Sequence[str] | None, *, moment:
 def _choose(
     context: JobContext, symbols: Sequence[str] | None, moment: datetime
 ) -> tuple[list[CompanyFacts], list[ItemOutcome]]:
-    """The companies to look at, by symbol, and what was named but is not known here."""
+    """The companies to look at, by symbol, and what was named but is not known here, or closed."""
+    today = moment.astimezone(NEW_YORK).date()
     with context.database.read() as connection:
         if symbols is not None:
-            known = companies.load_by_symbol(connection, list(symbols))
-            unknown = [symbol for symbol in dict.fromkeys(symbols) if symbol not in known]
-            return list(known.values()), [_skip(symbol, None, "not known here; watch it first") for symbol in unknown]
+            named = companies.load_by_symbol(connection, list(symbols))
+            known = {company.id: company for company in named.values()}
+            skipped = [
+                _skip(s, None, "not known here; watch it first") for s in dict.fromkeys(symbols) if s not in named
+            ]
+            over = [company for company in known.values() if company.is_over(today)]
+            skipped += [_skip(company.symbol, company.id, why_over(company)) for company in over]
+            return [company for company in known.values() if not company.is_over(today)], skipped
         # An order of today without a time of day counts as executed at today's close, which is still to come.
         traded = watching.load_traded(connection, after=moment - RECENT, before=moment + RECENT)
         watched = watching.load_watched_facts(connection)
-    found = {company.symbol: company for company in (*traded, *watched)}
+    found = {company.symbol: company for company in (*traded, *watched) if not company.is_over(today)}
     return [found[symbol] for symbol in sorted(found)], []
 
 

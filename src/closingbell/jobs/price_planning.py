@@ -10,11 +10,12 @@ from closingbell import calendars
 from closingbell.domain.days import NO_BARS, StoredDays
 from closingbell.domain.planning import CompanyState, FetchItem, SessionList, plan_company
 from closingbell.domain.runs import ItemOutcome, Outcome
+from closingbell.domain.schedules import NEW_YORK
 from closingbell.errors import ClosedDayError, UsageError
 from closingbell.jobs.context import JobContext
 from closingbell.jobs.market_time import DAYS_FOR_UNHELD, load_session_list
 from closingbell.stores import companies, prices
-from closingbell.stores.companies import CompanyFacts
+from closingbell.stores.companies import CompanyFacts, why_over
 
 # A company that nobody holds is brought up to date for this many sessions.
 SESSIONS_FOR_UNHELD = 5
@@ -58,7 +59,7 @@ class _Chosen:
 def plan_refresh(context: JobContext, selection: Selection) -> Plan:
     """Decide what to fetch; reads the database, asks nobody outside."""
     now = context.clock.now()
-    chosen = _choose(context, selection)
+    chosen, over = _apart_closed(_choose(context, selection), selection, now)
     calendar_of = {
         mic: load_session_list(context, mic, first, now=now) for mic, first in _first_dates(chosen, selection, now)
     }
@@ -73,7 +74,7 @@ def plan_refresh(context: JobContext, selection: Selection) -> Plan:
             skipped.append(_skip(state, selection, calendar_of[state.mic]))
     return Plan(
         tuple(items),
-        tuple(skipped),
+        (*over, *skipped),
         {state.symbol: state for state in states},
         {company.symbol: company.facts for company in chosen if company.facts is not None},
         calendar_of,
@@ -90,8 +91,24 @@ def _choose(context: JobContext, selection: Selection) -> list[_Chosen]:
     for symbol in dict.fromkeys(selection.symbols):
         facts = known.get(symbol)
         mic = facts.mic if facts else calendars.mic_of(symbol)
-        chosen.append(_Chosen(symbol, mic, facts, held[symbol][1] if symbol in held else None))
-    return chosen
+        # A former name stands for its company.
+        name = facts.symbol if facts else symbol
+        chosen.append(_Chosen(name, mic, facts, held[name][1] if name in held else None))
+    return list({company.symbol: company for company in chosen}.values())
+
+
+def _apart_closed(
+    chosen: Sequence[_Chosen], selection: Selection, now: datetime
+) -> tuple[list[_Chosen], list[ItemOutcome]]:
+    """Closed companies are asked for by force alone; those that were named are skipped with their reason."""
+    today = now.astimezone(NEW_YORK).date()
+    over = [company.facts for company in chosen if company.facts is not None and company.facts.is_over(today)]
+    if not over or selection.force:
+        return list(chosen), []
+    symbols = {facts.symbol for facts in over}
+    named = over if selection.symbols is not None else []
+    skipped = [ItemOutcome(f.symbol, f.id, Outcome.SKIPPED, 0, 0, message=why_over(f)) for f in named]
+    return [company for company in chosen if company.symbol not in symbols], skipped
 
 
 def _first_dates(chosen: Sequence[_Chosen], selection: Selection, now: datetime) -> list[tuple[str, date]]:

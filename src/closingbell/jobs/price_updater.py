@@ -20,6 +20,7 @@ from closingbell.jobs.price_planning import Plan, Selection, plan_refresh
 from closingbell.jobs.price_settling import Fetched
 from closingbell.jobs.price_storing import store_chunk, store_planned
 from closingbell.jobs.runner import Ending, Occasion, Run, carry_out
+from closingbell.jobs.unknown_symbols import closed_in_words, note_unknown
 from closingbell.providers.base import DailyHistory, PriceProvider
 from closingbell.stores.marks import claim_origin
 from closingbell.utils.retry_helper import retry_with_backoff
@@ -75,8 +76,10 @@ def _refresh(context: JobContext, run: Run, selection: Selection) -> Ending:
     context.progress.planned(len(plan.items))
     if plan.items:
         _fetch_and_store(context, run, plan)
+    closed = note_unknown(context, run, plan)
     expected = [item for item in run.items if item.outcome is not Outcome.SKIPPED]
-    return Ending(status_from_coverage(run.items), in_words(run.job_name, expected, plan.newest_in_words()))
+    message = in_words(run.job_name, expected, plan.newest_in_words()) + closed_in_words(closed)
+    return Ending(status_from_coverage(run.items), message)
 
 
 def _fetch_and_store(context: JobContext, run: Run, plan: Plan) -> None:

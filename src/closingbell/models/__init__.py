@@ -12,6 +12,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from closingbell.models.base import Base as Base
     from closingbell.models.company import Company as Company
+    from closingbell.models.company import CompanySymbol as CompanySymbol
+    from closingbell.models.company import ProviderSymbol as ProviderSymbol
+    from closingbell.models.company import UnknownSymbol as UnknownSymbol
     from closingbell.models.corporate_action import CorporateActionRow as CorporateActionRow
     from closingbell.models.corporate_action import CorporateActionSourceRow as CorporateActionSourceRow
     from closingbell.models.corporate_action import CorporateActionVersion as CorporateActionVersion
@@ -55,7 +58,7 @@ if TYPE_CHECKING:
     from closingbell.models.price_history import QuarantinedBar as QuarantinedBar
 
 _HOMES = {
-    "company": ("Company",),
+    "company": ("Company", "CompanySymbol", "ProviderSymbol", "UnknownSymbol"),
     "corporate_action": ("CorporateActionRow", "CorporateActionSourceRow", "CorporateActionVersion"),
     "decision": ("CompanyDecision",),
     "dividend_payment": (

@@ -40,7 +40,7 @@ class CompanyCoverage:
     """One company since ``since``: every expected session is stored, a known gap or missing.
 
     ``provisional_count`` of the stored ones may still move. Dates are the first ten. ``unexpected_dates`` have a bar
-    and no session; ``quarantined_count`` bars wait for a decision.
+    and no session, or lie after the company was closed; ``quarantined_count`` bars wait for a decision.
     """
 
     symbol: str
@@ -56,6 +56,8 @@ class CompanyCoverage:
     quarantined_count: int
     unexpected_count: int
     unexpected_dates: tuple[date, ...]
+    closed_on: date | None = None
+    closed_reason: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,9 +179,9 @@ def cover(
     quarantined_count: int,
 ) -> CompanyCoverage:
     """Compare one company's stored days with the sessions that are expected of it."""
-    expected = calendar.closed_days.between(since, calendar.newest() or date.min)
+    expected = calendar.closed_days.between(since, _last_expected(facts, calendar) or date.min)
     stored = bars.closes.between(since, date.max)
-    found, unexpected = expected & stored, stored - calendar.closed_days
+    found, unexpected = expected & stored, stored - expected
     known = [day for day in sorted(gaps) if day in expected and day not in stored] if gaps else []
     missing = expected - stored - DaySet.of(known)
     return CompanyCoverage(
@@ -196,7 +198,15 @@ def cover(
         quarantined_count=quarantined_count,
         unexpected_count=len(unexpected),
         unexpected_dates=tuple(islice(unexpected, NAMED)),
+        closed_on=facts.closed_on,
+        closed_reason=facts.closed_reason,
     )
+
+
+def _last_expected(facts: CompanyFacts, calendar: SessionList) -> date | None:
+    """The newest session, or the day after which the company is closed."""
+    newest = calendar.newest()
+    return newest if newest is None or facts.closed_on is None else min(newest, facts.closed_on)
 
 
 def _by_reason(gaps: Mapping[date, str]) -> tuple[KnownGap, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from fractions import Fraction
 from typing import Any
@@ -13,7 +13,6 @@ from sqlalchemy import Connection, Select, select
 
 from closingbell.domain.money import QUANTITY_SCALE, from_scaled
 from closingbell.domain.positions import shares_held
-from closingbell.errors import UnknownSymbolError
 from closingbell.models import Account, Company, CorporateActionRow, JobLog, Order, PriceHistory
 from closingbell.stores import actions, companies
 from closingbell.stores.database import Database
@@ -36,16 +35,12 @@ class Range:
 def export_rows(database: Database, what: str, wanted: Range, *, today: date) -> Iterator[Row]:
     """The rows of ``what`` (a key of EXPORTS); raise UnknownSymbolError that names unknown symbols."""
     with database.read() as connection:
-        _require_known(connection, wanted.symbols)
+        if wanted.symbols is not None:
+            companies.require_known(connection, wanted.symbols)
+            # A former name stands for its company.
+            known = companies.load_by_symbol(connection, wanted.symbols)
+            wanted = replace(wanted, symbols=tuple(sorted({facts.symbol for facts in known.values()})))
         yield from EXPORTS[what](connection.execution_options(yield_per=_AT_ONCE), wanted, today)
-
-
-def _require_known(connection: Connection, symbols: tuple[str, ...] | None) -> None:
-    if symbols is None:
-        return
-    unknown = sorted(set(symbols) - set(companies.load_by_symbol(connection, symbols)))
-    if unknown:
-        raise UnknownSymbolError(f"no company of that symbol is known here: {', '.join(unknown)}")
 
 
 def _rows(connection: Connection, query: Query) -> Iterator[Row]:

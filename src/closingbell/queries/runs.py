@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Select, or_, select
+from sqlalchemy.orm import aliased
 
-from closingbell.models import JobLog, JobLogItem
+from closingbell.models import CompanySymbol, JobLog, JobLogItem
 from closingbell.stores.database import Database
 
 
@@ -84,10 +85,18 @@ def recent_runs(database: Database, wanted: RunFilter | None = None, *, limit: i
     if chosen.before_id is not None:
         query = query.where(JobLog.id < chosen.before_id)
     if chosen.symbol is not None:
-        with_symbol = select(JobLogItem.job_log_id).where(JobLogItem.symbol == chosen.symbol)
+        with_symbol = select(JobLogItem.job_log_id).where(
+            or_(JobLogItem.symbol == chosen.symbol, JobLogItem.symbol.in_(_names_of(chosen.symbol)))
+        )
         query = query.where(JobLog.id.in_(with_symbol))
     with database.read() as connection:
         return [view_of(row) for row in connection.execute(query)]
+
+
+def _names_of(symbol: str) -> Select[str]:
+    """Every name of a company that has or had this one: what ran under a former name is found too."""
+    name, known = CompanySymbol, aliased(CompanySymbol)
+    return select(name.symbol).join(known, known.company_id == name.company_id).where(known.symbol == symbol)
 
 
 def run_items(database: Database, run_id: int) -> list[ItemView]:

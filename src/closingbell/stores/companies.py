@@ -13,7 +13,7 @@ from sqlalchemy import ColumnElement, Connection, bindparam, case, func, select,
 from closingbell.domain.money import QUANTITY_SCALE, to_scaled
 from closingbell.domain.positions import shares_held
 from closingbell.errors import UnknownSymbolError
-from closingbell.models import Company, Order
+from closingbell.models import Company, CompanySymbol, Order
 from closingbell.stores.actions import load_splits
 from closingbell.stores.upsert import in_groups, table_of, upsert
 
@@ -22,12 +22,28 @@ _TRADES = ("BUY", "SELL")
 
 @dataclass(frozen=True, slots=True)
 class CompanyFacts:
-    """What planning needs to know of a company; ``currency`` is None until a provider told it."""
+    """What planning needs to know of a company; ``currency`` is None until a provider told it.
+
+    After ``closed_on`` no bar of it is expected, for ``closed_reason``.
+    """
 
     id: int
     symbol: str
     mic: str
     currency: str | None
+    closed_on: date | None = None
+    closed_reason: str | None = None
+
+    def is_over(self, today: date) -> bool:
+        """Whether nothing is asked of the company any more."""
+        return self.closed_on is not None and self.closed_on < today
+
+
+def why_over(company: CompanyFacts) -> str:
+    """Why nothing is asked of a company any more, and the way out."""
+    return (
+        f"closed on {company.closed_on}: {company.closed_reason}; closingbell reopen-company {company.symbol} opens it"
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,15 +58,27 @@ class Listing:
 
 
 _LISTING = tuple(field.name for field in fields(Listing))
-_FACTS = (Company.id, Company.symbol, Company.mic, Company.currency)
+# Between the symbol and the number of a company that was made one with another: no symbol has it.
+SHADOW = "#"
+FACTS = (Company.id, Company.symbol, Company.mic, Company.currency, Company.closed_on, Company.closed_reason)
 
 
 def load_by_symbol(connection: Connection, symbols: Sequence[str]) -> dict[str, CompanyFacts]:
-    """The companies of these symbols that are known here."""
+    """The companies of these symbols that are known here, by the symbol asked for: a former name finds its company."""
     found = {}
     for group in in_groups(symbols):
-        rows = connection.execute(select(*_FACTS).where(Company.symbol.in_(group)))
+        rows = connection.execute(select(*FACTS).where(Company.symbol.in_(group)))
         found.update({row.symbol: CompanyFacts(*row) for row in rows})
+    unfound = [symbol for symbol in symbols if symbol not in found]
+    return {**found, **_load_by_former_name(connection, unfound)} if unfound else found
+
+
+def _load_by_former_name(connection: Connection, symbols: Sequence[str]) -> dict[str, CompanyFacts]:
+    name, found = CompanySymbol, {}
+    for group in in_groups(symbols):
+        query = select(name.symbol.label("name"), *FACTS).join(Company, Company.id == name.company_id)
+        for row in connection.execute(query.where(name.symbol.in_(group)).order_by(name.id)):
+            found[row.name] = CompanyFacts(*row[1:])
     return found
 
 
@@ -73,8 +101,13 @@ def require_known(connection: Connection, symbols: Sequence[str]) -> list[int]:
 
 
 def store_new(connection: Connection, symbols: Iterable[tuple[str, str]], *, now: datetime) -> None:
-    """Make companies of (symbol, MIC) that are not there yet; two processes may do so at once."""
-    rows = [{"symbol": symbol, "mic": mic, "created_at": now} for symbol, mic in symbols]
+    """Make companies of (symbol, MIC) that are not there yet, under their newest name or a former one.
+
+    Two processes may do so at once.
+    """
+    pairs = list(symbols)
+    former = _load_by_former_name(connection, [symbol for symbol, _ in pairs])
+    rows = [{"symbol": symbol, "mic": mic, "created_at": now} for symbol, mic in pairs if symbol not in former]
     upsert(connection, Company, rows, key=("symbol",))
 
 
@@ -126,7 +159,7 @@ def load_held(connection: Connection) -> list[tuple[CompanyFacts, date]]:
     """Every company that some account holds now, with the date of its first order, by symbol."""
     held, first_orders = _sum_orders(connection)
     _decide_split_companies(connection, held, first_orders)
-    facts = [CompanyFacts(*row) for row in connection.execute(select(*_FACTS).order_by(Company.symbol))]
+    facts = [CompanyFacts(*row) for row in connection.execute(select(*FACTS).order_by(Company.symbol))]
     return [(company, first_orders[company.id]) for company in facts if company.id in held]
 
 

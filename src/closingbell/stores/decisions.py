@@ -10,6 +10,10 @@ from closingbell.models import CompanyDecision
 
 PRICE_SET = "price set"
 PRICE_UNSET = "price unset"
+RENAMED = "renamed"
+PROVIDER_SYMBOL = "provider symbol"
+CLOSED = "closed"
+REOPENED = "reopened"
 
 
 def store_decision(

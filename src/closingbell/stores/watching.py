@@ -9,10 +9,8 @@ from datetime import datetime
 from sqlalchemy import Connection, delete, select
 
 from closingbell.models import Company, Order, WatchedCompany
-from closingbell.stores.companies import CompanyFacts
+from closingbell.stores.companies import FACTS, CompanyFacts
 from closingbell.stores.upsert import upsert
-
-_FACTS = (Company.id, Company.symbol, Company.mic, Company.currency)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,13 +28,13 @@ def load_traded(connection: Connection, *, after: datetime, before: datetime) ->
     traded = select(Order.company_id).where(
         Order.executed_at.between(after, before), Order.deleted_at.is_(None), Order.type.in_(("BUY", "SELL"))
     )
-    rows = connection.execute(select(*_FACTS).where(Company.id.in_(traded)).order_by(Company.symbol))
+    rows = connection.execute(select(*FACTS).where(Company.id.in_(traded)).order_by(Company.symbol))
     return [CompanyFacts(*row) for row in rows]
 
 
 def load_watched_facts(connection: Connection) -> list[CompanyFacts]:
     """The companies watched, as planning needs them, by symbol."""
-    query = select(*_FACTS).join(WatchedCompany, WatchedCompany.company_id == Company.id).order_by(Company.symbol)
+    query = select(*FACTS).join(WatchedCompany, WatchedCompany.company_id == Company.id).order_by(Company.symbol)
     return [CompanyFacts(*row) for row in connection.execute(query)]
 
 

@@ -24,9 +24,9 @@ def watch(context: JobContext, symbols: Sequence[str], *, by: str) -> list[str]:
     def unit(connection: Connection) -> list[str]:
         already = {row.symbol for row in watching.load_watched(connection)}
         companies.store_new(connection, pairs, now=now)
-        ids = [facts.id for facts in companies.load_by_symbol(connection, symbols).values()]
-        watching.store_watched(connection, sorted(ids), by=by, now=now)
-        return [symbol for symbol in symbols if symbol not in already]
+        known = companies.load_by_symbol(connection, symbols)
+        watching.store_watched(connection, sorted({facts.id for facts in known.values()}), by=by, now=now)
+        return [symbol for symbol in symbols if known[symbol].symbol not in already]
 
     return context.database.write_unit(unit)
 

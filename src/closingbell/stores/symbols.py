@@ -1,0 +1,67 @@
+"""Names with dates, in the database: a company's own and its providers'."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+
+from sqlalchemy import Connection, delete, insert, select, update
+
+from closingbell.domain.symbols import DatedName, Names, ended_by_next
+from closingbell.models import Company, CompanySymbol, ProviderSymbol
+from closingbell.stores.upsert import upsert
+
+
+def load_names(connection: Connection) -> Names:
+    """How every provider spells every company that was renamed, or that it calls otherwise."""
+    own: dict[str, list[DatedName]] = {}
+    row = CompanySymbol
+    columns = (Company.symbol, row.symbol.label("name"), row.valid_from, row.valid_until)
+    for symbol, name, valid_from, valid_until in connection.execute(
+        select(*columns).join(Company, Company.id == row.company_id).order_by(row.id)
+    ):
+        own.setdefault(symbol, []).append(DatedName(name, valid_from, valid_until))
+    return Names(own, _load_theirs(connection))
+
+
+def _load_theirs(connection: Connection) -> Mapping[tuple[str, str], Sequence[DatedName]]:
+    row = ProviderSymbol
+    query = select(row.provider, Company.symbol, row.symbol.label("name"), row.valid_from)
+    rows: dict[tuple[str, str], list[tuple[str, date]]] = {}
+    for provider, symbol, name, valid_from in connection.execute(
+        query.join(Company, Company.id == row.company_id).order_by(row.company_id, row.provider, row.valid_from)
+    ):
+        rows.setdefault((provider, symbol), []).append((name, valid_from))
+    return {key: ended_by_next(found) for key, found in rows.items()}
+
+
+def load_own_names(connection: Connection, company_id: int) -> list[DatedName]:
+    """A company's own names, oldest first; none where it was never renamed."""
+    row = CompanySymbol
+    query = select(row.symbol, row.valid_from, row.valid_until).where(row.company_id == company_id).order_by(row.id)
+    return [DatedName(*found) for found in connection.execute(query)]
+
+
+def store_own_names(connection: Connection, company_id: int, names: Sequence[DatedName]) -> None:
+    """Write a company's names anew; the last one becomes its symbol."""
+    row = CompanySymbol
+    connection.execute(delete(row).where(row.company_id == company_id))
+    for name in names:
+        values = {"symbol": name.symbol, "valid_from": name.valid_from, "valid_until": name.valid_until}
+        connection.execute(insert(row).values(company_id=company_id, **values))
+    connection.execute(update(Company).where(Company.id == company_id).values(symbol=names[-1].symbol))
+
+
+def find_former(connection: Connection, symbol: str) -> int | None:
+    """The company that has or had this name, by its dated names."""
+    row = CompanySymbol
+    found: int | None = connection.scalar(
+        select(row.company_id).where(row.symbol == symbol).order_by(row.id.desc()).limit(1)
+    )
+    return found
+
+
+def store_provider_symbol(connection: Connection, company_id: int, provider: str, symbol: str, *, since: date) -> None:
+    """Write down what a provider calls a company from a date on."""
+    row = {"company_id": company_id, "provider": provider, "valid_from": since, "symbol": symbol}
+    upsert(connection, ProviderSymbol, [row], update=("symbol",))
