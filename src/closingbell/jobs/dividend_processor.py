@@ -21,6 +21,7 @@ from closingbell.errors import AlreadyRunningError, BooksChangedError, RunStoppe
 from closingbell.jobs.context import JobContext, current_context
 from closingbell.jobs.dividend_books import Decision, decide, load_facts, load_rulebook
 from closingbell.jobs.dividend_writing import cash_moved, write_decisions
+from closingbell.jobs.pay_dates import gather_action_news, settle_waiting
 from closingbell.jobs.runner import Ending, Occasion, Run, carry_out
 from closingbell.stores import companies, dividend_progress, notices, orders
 from closingbell.stores.dividend_progress import Waiting
@@ -95,6 +96,7 @@ def process_after_prices(context: JobContext) -> RunSummary | None:
     What goes wrong is this run's own, not the prices'.
     """
     try:
+        settle_waiting(context)
         if not any(_groups(context, DividendSelection(), is_sweep=False)):
             return None
         return process_dividends(context, Occasion(trigger="prices"))
@@ -160,6 +162,8 @@ def _on_day(context: JobContext, selection: DividendSelection) -> JobContext:
 
 def _process(context: JobContext, run: Run, selection: DividendSelection) -> Ending:
     now = context.clock.now()
+    if selection == DividendSelection():
+        run.request_count = gather_action_news(context, check=run.check).asked_count
     orders.post_missing(context.database, now=now)
     is_sweep = selection == DividendSelection() and _is_sweep_due(context, now)
     booked = reversed_ = failed = 0

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from closingbell.models.company import CompanySymbol as CompanySymbol
     from closingbell.models.company import ProviderSymbol as ProviderSymbol
     from closingbell.models.company import UnknownSymbol as UnknownSymbol
+    from closingbell.models.company_calendar import AnnouncedDividend as AnnouncedDividend
+    from closingbell.models.company_calendar import CalendarQuestion as CalendarQuestion
     from closingbell.models.corporate_action import CorporateActionRow as CorporateActionRow
     from closingbell.models.corporate_action import CorporateActionSourceRow as CorporateActionSourceRow
     from closingbell.models.corporate_action import CorporateActionVersion as CorporateActionVersion
@@ -59,6 +61,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "company": ("Company", "CompanySymbol", "ProviderSymbol", "UnknownSymbol"),
+    "company_calendar": ("AnnouncedDividend", "CalendarQuestion"),
     "corporate_action": ("CorporateActionRow", "CorporateActionSourceRow", "CorporateActionVersion"),
     "decision": ("CompanyDecision",),
     "dividend_payment": (

@@ -77,7 +77,18 @@ class MinuteHistory:
     bars: list[MinuteBar]
 
 
-DAILY, QUOTES, MINUTES = "daily", "quotes", "minutes"
+@dataclass(frozen=True, slots=True)
+class CompanyCalendar:
+    """The dividend that is current: announced, or paid last; what is not known is None."""
+
+    symbol: str
+    provider: str
+    fetched_at: datetime
+    ex_date: date | None
+    pay_date: date | None
+
+
+DAILY, QUOTES, MINUTES, CALENDAR = "daily", "quotes", "minutes", "calendar"
 
 
 class PriceProvider(Protocol):
@@ -105,4 +116,12 @@ class PriceProvider(Protocol):
 
     def close(self) -> None:
         """Let go of threads and connections."""
+        ...
+
+
+class CalendarProvider(Protocol):
+    """What a provider with the capability CALENDAR can do besides."""
+
+    def fetch_calendar(self, symbol: str, *, now: datetime) -> CompanyCalendar:
+        """The ex-date and pay date of the dividend that is current."""
         ...

@@ -21,7 +21,17 @@ from closingbell.domain.bars import FLOAT32_NOISE, Bar, snap_price
 from closingbell.domain.corporate_actions import ActionKind, CorporateAction, declared_amount
 from closingbell.domain.money import BIGINT_MAX, PRICE_SCALE, QUANTITY_SCALE, major_unit, to_scaled
 from closingbell.errors import BadAnswerError
-from closingbell.providers.base import DAILY, MINUTES, QUOTES, DailyHistory, MinuteHistory, Quote
+from closingbell.providers.base import (
+    CALENDAR,
+    DAILY,
+    MINUTES,
+    QUOTES,
+    CompanyCalendar,
+    DailyHistory,
+    MinuteHistory,
+    Quote,
+)
+from closingbell.providers.yahoo_calendar import fetch_calendar
 from closingbell.providers.yahoo_minutes import fetch_minutes
 from closingbell.providers.yahoo_quotes import fetch_quotes
 from closingbell.providers.yahoo_session import YahooSession
@@ -38,7 +48,7 @@ class YahooProvider:
     """Daily history from Yahoo's chart endpoint."""
 
     name = "yahoo"
-    capabilities = frozenset({DAILY, QUOTES, MINUTES})
+    capabilities = frozenset({DAILY, QUOTES, MINUTES, CALENDAR})
 
     def __init__(self, session: YahooSession) -> None:
         self._session = session
@@ -75,6 +85,10 @@ class YahooProvider:
     def fetch_minutes(self, symbol: str, *, since: datetime, now: datetime) -> MinuteHistory:
         """Minute bars of ``symbol`` from ``since`` to ``now``."""
         return fetch_minutes(self._session, symbol, since=since, now=now)
+
+    def fetch_calendar(self, symbol: str, *, now: datetime) -> CompanyCalendar:
+        """The ex-date and pay date of the dividend that is current."""
+        return fetch_calendar(self._session, symbol, now=now)
 
 
 @dataclass(frozen=True, slots=True)

@@ -82,6 +82,14 @@ def _load_by_former_name(connection: Connection, symbols: Sequence[str]) -> dict
     return found
 
 
+def load_by_id(connection: Connection, company_ids: Iterable[int]) -> list[CompanyFacts]:
+    """These companies, by symbol."""
+    found: list[CompanyFacts] = []
+    for group in in_groups(sorted(set(company_ids))):
+        found += [CompanyFacts(*row) for row in connection.execute(select(*FACTS).where(Company.id.in_(group)))]
+    return sorted(found, key=lambda one: one.symbol)
+
+
 def load_symbols(connection: Connection, company_ids: Iterable[int]) -> dict[int, str]:
     """The symbol of each of these companies."""
     symbols: dict[int, str] = {}
