@@ -95,7 +95,7 @@ class House:
         )
         self.app: Flask = create_app(self.settings)
         # A provider that is down in the story is tried again when the story's time has passed.
-        opener = provider_opener(self.settings, wall=self.clock)
+        opener = provider_opener(self.settings, wall=self.clock, database=self.app.extensions[EXTENSION].database)
         self.context: JobContext = replace(self.app.extensions[EXTENSION], clock=self.clock, open_provider=opener)
         self.app.extensions[EXTENSION] = self.context
 

@@ -27,12 +27,13 @@ from closingbell.jobs.context import (
 )
 from closingbell.jobs.registry import Registry, jobs_of
 from closingbell.providers.base import PriceProvider
-from closingbell.stores.database import open_database
+from closingbell.stores.database import Database, open_database
 from closingbell.stores.marks import require_tables
 from closingbell.utils.clock import Clock
 
 if TYPE_CHECKING:
     from closingbell.jobs.scheduler import Scheduler
+    from closingbell.stores.symbols import NameBook
 
 
 def create_app(
@@ -58,7 +59,7 @@ def create_app(
         settings=settings,
         clock=settings.clock(),
         database=database,
-        open_provider=provider_opener(settings),
+        open_provider=provider_opener(settings, database=database),
         observer=observer,
     )
     app.extensions[EXTENSION] = context
@@ -161,17 +162,26 @@ def _end_with_process(end: Callable[[], None]) -> None:
     getattr(threading, "_register_atexit", atexit.register)(end)
 
 
-def provider_opener(settings: Settings, *, wall: Clock | None = None) -> Callable[[], PriceProvider]:
-    """Opens the chosen providers on first use and keeps them: their sessions hold cookies and connections."""
+def provider_opener(
+    settings: Settings, *, wall: Clock | None = None, database: Database | None = None
+) -> Callable[[], PriceProvider]:
+    """Opens the chosen providers on first use and keeps them: their sessions hold cookies and connections.
+
+    Whoever opens them asks by the names that companies have then, as ``database`` has them.
+    """
     lock = threading.Lock()
     opened: list[PriceProvider] = []
+    books: list[NameBook] = []
 
     def open_provider() -> PriceProvider:
         from closingbell.providers.registry import open_chain  # noqa: PLC0415  (keeps providers out of start-up)
+        from closingbell.stores.symbols import NameBook  # noqa: PLC0415  (keeps the tables out of start-up)
 
         with lock:
             if not opened:
-                opened.append(open_chain(settings, wall=wall))
+                books.append(NameBook(database))
+                opened.append(open_chain(settings, wall=wall, spelling=books[0].spell))
+            books[0].read()
             return opened[0]
 
     return open_provider

@@ -36,6 +36,7 @@
         │   └── DeadlineExceededError the call was given up at its deadline
         └── PermanentProviderError    the same question will get the same answer
             ├── SymbolUnknownError    the provider does not know the symbol
+            │   └── SymbolDoubtedError  one does not, and another could not be asked
             ├── NoDataError           the provider has nothing for the range
             └── BadAnswerError        an answer that cannot be read or belongs to another question
 """
@@ -210,6 +211,12 @@ class SymbolUnknownError(PermanentProviderError):
     """The provider does not know the symbol."""
 
     kind = "symbol_unknown"
+
+
+class SymbolDoubtedError(SymbolUnknownError):
+    """One provider does not know the symbol, and another could not be asked."""
+
+    kind = "symbol_doubted"
 
 
 class NoDataError(PermanentProviderError):

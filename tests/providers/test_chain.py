@@ -118,6 +118,18 @@ def test_unknown_symbol_is_not_hidden_by_trouble_further_down(chain: Chain) -> N
         fetch(chain(yahoo, tiingo))
 
     assert str(caught.value) == "Yahoo does not know this symbol; tiingo: Tiingo is down (HTTP 500)"
+    # The other one may know it, so that nobody takes it for gone.
+    assert caught.value.kind == "symbol_doubted"
+
+
+def test_symbol_that_nobody_knows_is_unknown(chain: Chain) -> None:
+    yahoo = StubProvider("yahoo", error=SymbolUnknownError("Yahoo does not know this symbol"))
+    tiingo = StubProvider("tiingo", error=SymbolUnknownError("Tiingo does not know it"))
+
+    with pytest.raises(SymbolUnknownError) as caught:
+        fetch(chain(yahoo, tiingo))
+
+    assert str(caught.value) == "Yahoo does not know this symbol; tiingo: Tiingo does not know it"
     assert caught.value.kind == "symbol_unknown"
 
 

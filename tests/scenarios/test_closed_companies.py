@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 from sqlalchemy import insert
 
 from closingbell.domain.runs import RunStatus
+from closingbell.errors import SourceDownError, SymbolUnknownError
+from closingbell.jobs.context import EXTENSION
 from closingbell.jobs.intraday_updater import update_intraday_prices
 from closingbell.models import CompanyDecision, JobLog, Notification, UnknownSymbol, User
+from closingbell.providers.chain import ProviderChain
+from closingbell.providers.health import HealthBook
 from tests.app_fixtures import House, item, outcomes, recorded_rows
+from tests.providers.stubs import StubProvider
 
 WHY = "taken over"
 
@@ -248,6 +254,24 @@ def test_provider_that_is_down_neither_counts_nor_begins_anew(three: House, faul
 
     assert counted(three) == [(2, "2012-11-15", "2012-11-21")]
     assert three.company("IBM").closed_on is None
+
+
+def test_symbol_counts_only_when_every_provider_calls_it_unknown(three: House) -> None:
+    down = StubProvider("other", error=SourceDownError("other is down"))
+    health = HealthBook(three.folder / "health", clock=three.clock)
+    yahoo = three.context.open_provider()
+    three.context = replace(three.context, open_provider=lambda: ProviderChain([yahoo, down], health=health))
+    three.app.extensions[EXTENSION] = three.context
+    for day in ("2012-11-15", "2012-11-16", "2012-11-19"):
+        summary = three.at(f"{day} 16:31").run()
+
+    assert item(summary, "IBM").error_kind == "symbol_doubted"
+    assert (counted(three), three.company("IBM").closed_on) == ([], None)
+    down.error = SymbolUnknownError("other does not know it either")
+    for day in ("2012-11-20", "2012-11-21", "2012-11-23"):
+        three.at(f"{day} 16:31").run()
+
+    assert str(three.company("IBM").closed_on) == "2012-11-14"
 
 
 def test_an_answer_begins_the_count_anew(three: House) -> None:

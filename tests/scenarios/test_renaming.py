@@ -68,6 +68,30 @@ def test_history_goes_on_under_the_new_name(renaming: House) -> None:
     }
 
 
+def test_source_is_asked_under_the_name_of_the_day(renaming: House) -> None:
+    rename(renaming, since="2012-11-29")
+    renaming.market.behave()
+    renaming.charts()
+
+    renaming.at("2012-11-28 16:31").run()
+    before = renaming.charts()
+    renaming.at("2012-11-29 16:31").run()
+
+    assert (set(before), set(renaming.charts())) == ({("FB",)}, {("META",)})
+    assert list(renaming.closes("META")) == ["2012-11-26", "2012-11-27", "2012-11-28", "2012-11-29"]
+
+
+def test_provider_is_asked_by_the_name_that_it_uses(renaming: House) -> None:
+    renaming.command("map-symbol", "FB", "yahoo", "META", "--from", "2012-11-28")
+    renaming.charts()
+
+    summary = renaming.at("2012-11-28 16:31").run()
+
+    assert set(renaming.charts()) == {("META",)}
+    assert item(summary, "FB").outcome == "stored"
+    assert renaming.closes("FB")["2012-11-28"] == "26.36"
+
+
 def test_orders_under_either_name_are_orders_of_the_company(renaming: House) -> None:
     rename(renaming)
 

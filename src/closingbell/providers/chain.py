@@ -20,6 +20,7 @@ from closingbell.errors import (
     ProviderError,
     SettingsError,
     SourceDownError,
+    SymbolDoubtedError,
     SymbolUnknownError,
 )
 from closingbell.providers.base import DAILY, MINUTES, QUOTES, DailyHistory, MinuteHistory, PriceProvider, Quote
@@ -194,6 +195,9 @@ def _told(refusals: Sequence[tuple[str, ProviderError]]) -> ProviderError:
     if len(refusals) == 1:
         return first
     others = "; ".join(f"{name}: {error}" for name, error in refusals[1:])
+    if isinstance(first, SymbolUnknownError) and not all(isinstance(e, SymbolUnknownError) for _, e in refusals):
+        # Somebody who could not be asked may know it: that is not the word of all.
+        return SymbolDoubtedError(f"{first}; {others}")
     told = copy.copy(first)
     told.args = (f"{first}; {others}",)
     return told

@@ -7,8 +7,8 @@ from datetime import date, datetime
 from sqlalchemy import ColumnElement, Connection, Table, delete, func, select, update
 
 from closingbell.domain.bars import Bar, same_bar
-from closingbell.models import Base, Company, CorporateActionRow, MinuteBar, PriceHistory, WatchedCompany
-from closingbell.stores import prices, summaries
+from closingbell.models import Base, Company, MinuteBar, PriceHistory, WatchedCompany
+from closingbell.stores import dividend_progress, prices, summaries
 from closingbell.stores.companies import SHADOW
 from closingbell.stores.upsert import table_of
 
@@ -25,6 +25,8 @@ MOVED = (
 # What is worked out anew from other rows.
 DROPPED = ("price_coverage", "price_gap", "price_summary", "unknown_symbol")
 _MOVED_ONCE = ("watched_company",)
+# Notes about the newer alone; the older gets its own.
+FORGOTTEN = ("dividend_recheck", "dividend_progress")
 # What is never changed, whatever happens: it goes on naming the newer, which then stays as a shadow of the older.
 KEPT = ("ledger_entry",)
 
@@ -34,7 +36,8 @@ def find_in_the_way(connection: Connection, company_id: int) -> list[str]:
     return [
         table.name.replace("_", " ")
         for table in _tables_of_companies()
-        if table.name not in (*MOVED, *DROPPED, *_MOVED_ONCE, *KEPT) and _count(connection, table, company_id)
+        if table.name not in (*MOVED, *DROPPED, *FORGOTTEN, *_MOVED_ONCE, *KEPT)
+        and _count(connection, table, company_id)
     ]
 
 
@@ -64,6 +67,8 @@ def merge_companies(connection: Connection, older: int, newer: int, *, now: date
     for table in _tables_of_companies():
         if table.name in MOVED:
             connection.execute(update(table).where(table.c.company_id == newer).values(company_id=older))
+        elif table.name in FORGOTTEN:
+            connection.execute(delete(table).where(table.c.company_id == newer))
         elif table.name in DROPPED:
             connection.execute(delete(table).where(table.c.company_id.in_((older, newer))))
     summaries.rebuild(connection, [older])
@@ -72,10 +77,7 @@ def merge_companies(connection: Connection, older: int, newer: int, *, now: date
         connection.execute(update(Company).where(Company.id == newer).values(symbol=shadow))
     else:
         connection.execute(delete(Company).where(Company.id == newer))
-    action = CorporateActionRow
-    connection.execute(
-        update(action).where(action.company_id == older, action.dirty_since.is_(None)).values(dirty_since=now)
-    )
+    dividend_progress.mark(connection, [(older, None)], reason=dividend_progress.ORDERS_CHANGED, now=now)
 
 
 def _count(connection: Connection, table: Table, company_id: int) -> int:

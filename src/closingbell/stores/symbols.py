@@ -6,10 +6,36 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 
 from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy.exc import DBAPIError
 
 from closingbell.domain.symbols import DatedName, Names, ended_by_next
 from closingbell.models import Company, CompanySymbol, ProviderSymbol
+from closingbell.stores.database import Database, is_of_another_version
 from closingbell.stores.upsert import upsert
+
+
+class NameBook:
+    """The names by which providers know companies, read anew whenever somebody begins to ask."""
+
+    def __init__(self, database: Database | None) -> None:
+        self._database = database
+        self._names = Names()
+
+    def read(self) -> None:
+        """Read all names; a database without tables has none."""
+        if self._database is None:
+            return
+        try:
+            with self._database.read() as connection:
+                self._names = load_names(connection)
+        except DBAPIError as error:
+            if not is_of_another_version(error):
+                raise
+            self._names = Names()
+
+    def spell(self, provider: str, symbol: str, on: date) -> str:
+        """The name under which ``provider`` knows our ``symbol`` on a day."""
+        return self._names.spell(provider, symbol, on)
 
 
 def load_names(connection: Connection) -> Names:
