@@ -14,7 +14,7 @@ from closingbell.config import Settings, load_settings
 from closingbell.domain.provider_health import ProviderState, ProviderView
 from closingbell.errors import BadAnswerError, RateLimitedError, RunCancelledError, SettingsError, SourceDownError
 from closingbell.providers import guests
-from closingbell.providers.base import DAILY, MINUTES, QUOTES
+from closingbell.providers.base import CALENDAR, DAILY, MINUTES, QUOTES
 from closingbell.providers.health import HealthBook
 from closingbell.providers.registry import open_chain, require_known, survey
 from closingbell.utils.clock import FixedClock
@@ -58,7 +58,7 @@ def test_yahoo_alone_is_the_default() -> None:
     chain = open_chain(load_settings())
 
     assert chain.name == "yahoo"
-    assert chain.capabilities == {DAILY, QUOTES, MINUTES}
+    assert chain.capabilities == {DAILY, QUOTES, MINUTES, CALENDAR}
     assert chain.request_count == 0
 
 
@@ -112,7 +112,7 @@ def test_factory_is_given_the_settings(install: Install) -> None:
         (
             lambda _: StubProvider("acme", capabilities=("weekly",)),
             "acme.prices:acme: its capabilities are frozenset({'weekly'}),"
-            " not a frozenset of daily, quotes and minutes",
+            " not a frozenset of calendar, daily, minutes, quotes",
         ),
         (
             lambda _: SimpleNamespace(name="acme", capabilities=frozenset({DAILY, QUOTES}), fetch_daily=print),

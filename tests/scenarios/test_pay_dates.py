@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from closingbell.domain.runs import RunStatus
 from closingbell.jobs.pay_dates import ActionNews, gather_action_news
 from closingbell.models import AnnouncedDividend, CalendarQuestion, CorporateActionRow, CorporateActionVersion
+from closingbell.replay import RecordedMarket
+from closingbell.replay.market import Market
 from tests.app_fixtures import House
 
 
@@ -116,3 +120,19 @@ def test_date_that_a_person_gave_stays(house: House) -> None:
     news(house, "2012-11-09 17:00")
 
     assert pay_dates(house) == {"2012-11-07": "2012-11-16 UNKNOWN"}
+
+
+def test_fund_without_a_calendar_keeps_its_prices(
+    tables_url: str, houses: Callable[..., House], market: RecordedMarket, no_waits: None
+) -> None:
+    listing = market.find("IBM")
+    assert listing is not None
+    fund = replace(listing, instrument_type="ETF")
+    house = houses(tables_url, "2012-11-09 16:31", market=Market([fund]))
+    house.hold("IBM", since="2012-11-01")
+    house.run()
+
+    assert news(house, "2012-11-09 17:00") == ActionNews(asked_count=1, failed_count=1)
+
+    assert [row.outcome for row in house.rows(CalendarQuestion, order="company_id")] == ["no_data"]
+    assert house.at("2012-11-12 16:31").run().status is RunStatus.SUCCESS

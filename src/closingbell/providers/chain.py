@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from functools import partial
-from typing import TypeVar
+from typing import TypeVar, cast
 
 import structlog
 
@@ -23,7 +23,18 @@ from closingbell.errors import (
     SymbolDoubtedError,
     SymbolUnknownError,
 )
-from closingbell.providers.base import DAILY, MINUTES, QUOTES, DailyHistory, MinuteHistory, PriceProvider, Quote
+from closingbell.providers.base import (
+    CALENDAR,
+    DAILY,
+    MINUTES,
+    QUOTES,
+    CalendarProvider,
+    CompanyCalendar,
+    DailyHistory,
+    MinuteHistory,
+    PriceProvider,
+    Quote,
+)
 from closingbell.providers.health import HealthBook
 
 A = TypeVar("A")
@@ -100,6 +111,15 @@ class ProviderChain:
             return replace(link.fetch_minutes(spelled, since=since, now=now), symbol=symbol)
 
         return self._ask_in_order(MINUTES, symbol, ask, now=now)
+
+    def fetch_calendar(self, symbol: str, *, now: datetime) -> CompanyCalendar:
+        """The calendar of the first provider that has one."""
+
+        def ask(link: PriceProvider) -> CompanyCalendar:
+            spelled = self._spelling(link.name, symbol, now.date())
+            return replace(cast(CalendarProvider, link).fetch_calendar(spelled, now=now), symbol=symbol)
+
+        return self._ask_in_order(CALENDAR, symbol, ask, now=now)
 
     def fetch_quotes(self, symbols: Sequence[str], *, now: datetime) -> dict[str, Quote]:
         """Quotes of up to 100 symbols; those that a provider does not know are asked of the next."""

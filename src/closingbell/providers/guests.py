@@ -12,11 +12,23 @@ import structlog
 
 from closingbell.config import Settings
 from closingbell.errors import BadAnswerError, ClosingbellError, SettingsError
-from closingbell.providers.base import DAILY, MINUTES, QUOTES, DailyHistory, MinuteHistory, PriceProvider, Quote
+from closingbell.providers.base import (
+    CALENDAR,
+    DAILY,
+    MINUTES,
+    QUOTES,
+    CalendarProvider,
+    CompanyCalendar,
+    DailyHistory,
+    MinuteHistory,
+    PriceProvider,
+    Quote,
+)
 
 GROUP = "closingbell.providers"
 PLUGIN_FAILED = "provider.plugin_failed"
 
+_KNOWN = frozenset({DAILY, QUOTES, MINUTES, CALENDAR})
 # What fits the column that every bar keeps its provider in, and a file name.
 NAME = re.compile(r"[a-z][a-z0-9_-]{0,15}")
 
@@ -61,8 +73,8 @@ def _problem(provider: Any, name: str) -> str | None:
     if not NAME.fullmatch(name):
         return "a name is at most 16 lower-case letters, digits, - and _"
     capabilities = getattr(provider, "capabilities", None)
-    if not isinstance(capabilities, frozenset) or not capabilities or capabilities - {DAILY, QUOTES, MINUTES}:
-        return f"its capabilities are {capabilities!r}, not a frozenset of daily, quotes and minutes"
+    if not isinstance(capabilities, frozenset) or not capabilities or capabilities - _KNOWN:
+        return f"its capabilities are {capabilities!r}, not a frozenset of {', '.join(sorted(_KNOWN))}"
     needed = [f"fetch_{capability}" for capability in sorted(capabilities)]
     missing = [part for part in (*needed, "close") if not callable(getattr(provider, part, None))]
     return f"it lacks {', '.join(missing)}" if missing else None
@@ -92,6 +104,10 @@ class Guest:
     def fetch_minutes(self, symbol: str, *, since: datetime, now: datetime) -> MinuteHistory:
         """Its minute bars."""
         return self._carefully(lambda: self._provider.fetch_minutes(symbol, since=since, now=now))
+
+    def fetch_calendar(self, symbol: str, *, now: datetime) -> CompanyCalendar:
+        """Its calendar of a company."""
+        return self._carefully(lambda: cast(CalendarProvider, self._provider).fetch_calendar(symbol, now=now))
 
     def close(self) -> None:
         """Let it go; what it raises then is nobody's business any more."""

@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 from closingbell.domain.action_rules import calendar_date
-from closingbell.errors import BadAnswerError
+from closingbell.errors import BadAnswerError, NoDataError, SymbolUnknownError
 from closingbell.providers.base import CompanyCalendar
 from closingbell.providers.yahoo_quotes import NOT_READABLE
 from closingbell.providers.yahoo_session import YahooSession
@@ -23,7 +23,12 @@ _EARLIEST, _LATEST = date(1900, 1, 1), date(2200, 1, 1)
 def fetch_calendar(session: YahooSession, symbol: str, *, now: datetime) -> CompanyCalendar:
     """What Yahoo's calendar says of a company now."""
     params = {"modules": "calendarEvents", "corsDomain": "finance.yahoo.com", "formatted": "false", "symbol": symbol}
-    return read_calendar(session.get(SUMMARY, symbol, params), symbol=symbol, now=now)
+    try:
+        answer = session.get(SUMMARY, symbol, params)
+    except SymbolUnknownError as error:
+        # Funds have none; that says nothing of the symbol's prices.
+        raise NoDataError(f"{symbol}: Yahoo has no calendar of it ({error})") from None
+    return read_calendar(answer, symbol=symbol, now=now)
 
 
 def read_calendar(answer: Any, *, symbol: str, now: datetime) -> CompanyCalendar:
