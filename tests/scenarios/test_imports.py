@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from click.testing import Result
 
-from closingbell.models import Account, Company, LedgerEntry, Order
+from closingbell.models import Account, AccountSymbol, Company, LedgerEntry, Order
 from tests.app_fixtures import House
 
 SCHWAB = "Date,Action,Symbol,Description,Quantity,Price,Fees & Comm,Amount\n"
@@ -326,6 +326,22 @@ def test_companies_without_a_symbol_are_told_and_mapped_by_a_file(
     assert "SMT.L" in {row.symbol for row in house.rows(Company)}
 
 
+def test_a_mapping_is_remembered_for_the_account_until_another_is_given(
+    house: House, importing: Callable[..., Result], shared_data: Path
+) -> None:
+    path = shared_data / "imports" / "investir_freetrade.csv"
+    assert importing(path, *FREETRADE_MAP, "--map", "nothing-here=ABC").exit_code == 0
+
+    again = importing(path, "--json")
+    changed = importing(path, "--map", "GB00BLDYK618=SMT.DE", "--dry-run", "--json")
+
+    assert again.exit_code == 0, again.stderr
+    assert json.loads(again.stdout)["mapping"] == {"GB00BLDYK618": "SMT.L"}
+    assert json.loads(changed.stdout)["mapping"] == {"GB00BLDYK618": "SMT.DE"}
+    assert importing(path, account="Bea").exit_code == 1
+    assert [(row.name, row.symbol) for row in house.rows(AccountSymbol, order="name")] == [("GB00BLDYK618", "SMT.L")]
+
+
 def test_a_symbol_of_an_unknown_exchange_is_refused(house: House, importing: Callable[..., Result]) -> None:
     file = SCHWAB + "01/02/2024,Buy,SPY,SPDR,1,$470.00,,-$470.00\n"
 
@@ -398,3 +414,32 @@ def test_everything_moves_in_a_statement_of_many_currencies(
     assert result.exit_code == 0, result.stderr
     # What came and went by the file's own change column, without cash between Degiro and its bank.
     assert cash(house, "Bea") == {"EUR": Decimal("-630.43"), "GBP": Decimal("19.84"), "USD": Decimal("-455.57")}
+
+
+# --- Dividends of a statement and those that closingbell pays by itself.
+
+
+def test_a_dividend_of_the_statement_is_not_paid_again_and_the_others_are(
+    tables_url: str, houses: Callable[..., House], no_waits: None, tmp_path: Path
+) -> None:
+    """20 AAPL: 2.65 on 2012-08-16 is in the file, gross 53.00 less 7.95; that of 2012-11-15 is not and is paid."""
+    house = houses(tables_url, "2012-11-30 16:31")
+    file = tmp_path / "statement.csv"
+    file.write_text(
+        SCHWAB
+        + "07/02/2012,MoneyLink Transfer,,Tfr BANK,,,,$20000.00\n"
+        + "07/02/2012,Buy,AAPL,APPLE INC,20,$592.52,,-$11850.40\n"
+        + "08/16/2012,Qualified Dividend,AAPL,APPLE INC,,,,$53.00\n"
+        + "08/16/2012,NRA Tax Adj,AAPL,APPLE INC,,,,-$7.95\n",
+        encoding="utf-8",
+    )
+    assert house.command("import", str(file), "--account", "Ann").exit_code == 0
+    house.run()
+
+    result = house.command("run-dividend-processor")
+
+    assert result.exit_code == 0, result.output
+    # 20000.00 - 11850.40 + 45.05 of the statement, and 53.00 of November.
+    assert cash(house) == {"USD": Decimal("8247.65")}
+    assert house.command("run-dividend-processor").exit_code == 0
+    assert cash(house) == {"USD": Decimal("8247.65")}

@@ -112,6 +112,8 @@ def _print(preview: ImportPreview, *, dry_run: bool) -> None:
     )
     if preview.type_counts:
         click.echo(", ".join(f"{count} {kind}" for kind, count in preview.type_counts.items()))
+    if preview.mapping:
+        click.echo("mapped: " + ", ".join(f"{name}={symbol}" for name, symbol in preview.mapping.items()))
     if preview.new_symbols:
         click.echo(f"new companies: {listed(preview.new_symbols)}")
 

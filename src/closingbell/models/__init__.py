@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from closingbell.models.operator import AuditEntry as AuditEntry
     from closingbell.models.operator import OneTimeLink as OneTimeLink
     from closingbell.models.portfolio import Account as Account
+    from closingbell.models.portfolio import AccountSymbol as AccountSymbol
     from closingbell.models.portfolio import Order as Order
     from closingbell.models.portfolio import User as User
     from closingbell.models.price_history import PriceCoverage as PriceCoverage
@@ -80,7 +81,7 @@ _HOMES = {
     "minute_bar": ("MinuteBar", "WatchedCompany"),
     "notification": ("Notification",),
     "operator": ("AuditEntry", "OneTimeLink"),
-    "portfolio": ("Account", "Order", "User"),
+    "portfolio": ("Account", "AccountSymbol", "Order", "User"),
     "price_history": ("PriceCoverage", "PriceGap", "PriceHistory", "PriceRevision", "PriceSummary", "QuarantinedBar"),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}

@@ -10,7 +10,7 @@ from sqlalchemy import BigInteger, ForeignKey, Index, String, Text, UniqueConstr
 from sqlalchemy.orm import Mapped, mapped_column
 
 from closingbell.models.base import MYSQL, Base
-from closingbell.models.types import BigId, Country, Currency, Money, Price, Quantity, UtcDateTime
+from closingbell.models.types import BigId, Country, Currency, Money, Price, Quantity, Symbol, UtcDateTime
 
 
 def _new_uniquifier() -> str:
@@ -61,6 +61,17 @@ class Account(Base):
     drip_decimals: Mapped[int] = mapped_column(default=4, server_default="4")
     dividend_preference: Mapped[str] = mapped_column(String(8), default="AUTO", server_default="AUTO")
     opened_date: Mapped[date | None]
+
+
+class AccountSymbol(Base):
+    """What the files of an account call a company (ISIN, ticker or name, in capitals), and our symbol for it."""
+
+    __tablename__ = "account_symbol"
+
+    account_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("account.id"), primary_key=True, autoincrement=False)
+    name: Mapped[str] = mapped_column(String(100), primary_key=True)
+    symbol: Mapped[str] = mapped_column(Symbol)
+    stored_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 
 class Order(Base):

@@ -7,13 +7,15 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 
+from sqlalchemy import Connection
+
 from closingbell import calendars
 from closingbell.domain.money import plain
 from closingbell.domain.planning import SessionList
 from closingbell.errors import ImportRefusedError, UsageError
 from closingbell.jobs.context import JobContext
 from closingbell.jobs.market_time import load_session_list
-from closingbell.stores import companies, marks, orders
+from closingbell.stores import account_symbols, companies, marks, orders
 from closingbell.usecases.imports.decoding import decode
 from closingbell.usecases.imports.entries import DOUBTFUL, REFUSED, SHARE_MOVES, Finding
 from closingbell.usecases.imports.formats import Format, format_named, recognise
@@ -46,9 +48,8 @@ def import_file(context: JobContext, data: bytes, request: ImportRequest) -> Imp
     marks.claim_origin(context.database, context.settings.origin, clock=context.clock)
     text = decode(data)
     form = format_named(request.form) if request.form else recognise(text)
-    checked = check_reading(
-        form.read(text), form, mapping=request.mapping, leave_out=request.leave_out, today=now.date()
-    )
+    mapping = {**_load_mapping(context, account), **request.mapping}
+    checked = check_reading(form.read(text), form, mapping=mapping, leave_out=request.leave_out, today=now.date())
     return _import(context, checked, form, account, now, dry_run=request.dry_run)
 
 
@@ -98,12 +99,33 @@ def _import(
         for item in checked.ready
         if item.source_key not in known.keys
     ]
+    symbols = [(symbol, mics[symbol]) for symbol in known.new_symbols]
     context.database.write_unit(
-        lambda connection: orders.store_orders(
-            connection, account, fresh, symbols=[(symbol, mics[symbol]) for symbol in known.new_symbols], now=now
-        )
+        lambda connection: _store(connection, account, fresh, symbols=symbols, mapping=checked.mapping, now=now)
     )
     return preview
+
+
+def _store(
+    connection: Connection,
+    account: str,
+    fresh: Sequence[orders.NewOrder],
+    *,
+    symbols: Sequence[tuple[str, str]],
+    mapping: Mapping[str, str],
+    now: datetime,
+) -> None:
+    orders.store_orders(connection, account, fresh, symbols=symbols, now=now)
+    account_id = orders.find_account(connection, account)
+    assert account_id is not None
+    account_symbols.store_mapping(connection, account_id, mapping, now=now)
+
+
+def _load_mapping(context: JobContext, account: str) -> dict[str, str]:
+    """What was mapped for this account before."""
+    with context.database.read() as connection:
+        account_id = orders.find_account(connection, account)
+        return account_symbols.load_mapping(connection, account_id) if account_id is not None else {}
 
 
 @dataclass(frozen=True, slots=True)

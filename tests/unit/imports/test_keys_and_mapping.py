@@ -70,6 +70,7 @@ def test_a_company_is_named_by_the_mapping_then_by_the_row_then_by_another_row()
     mapped = map_symbols([buy(2, UNNAMED), buy(3, APPLE), buy(4, Security("FB"))], {"FB": "META"})
 
     assert [symbol for _, symbol in mapped.entries] == ["AAPL", "AAPL", "META"]
+    assert mapped.used == {"FB": "META"}
     assert map_symbols([buy(3, APPLE)], {"US0378331005": "APC.DE"}).entries[0][1] == "APC.DE"
 
 

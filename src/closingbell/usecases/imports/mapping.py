@@ -15,11 +15,15 @@ _NEEDS_SYMBOL = (*SHARE_MOVES, *PAYMENTS)
 
 @dataclass(frozen=True, slots=True)
 class Mapped:
-    """Entries whose company is known, each with its symbol where it has one; and a finding for every other."""
+    """Entries whose company is known, each with its symbol where it has one; and a finding for every other.
+
+    ``used`` is the part of the mapping that named a company of the file.
+    """
 
     entries: tuple[tuple[Entry, str | None], ...]
     findings: tuple[Finding, ...]
     unmapped: tuple[Security, ...]
+    used: Mapping[str, str]
 
 
 def read_mapping(lines: Sequence[str]) -> dict[str, str]:
@@ -43,12 +47,16 @@ def map_symbols(entries: Sequence[Entry], mapping: Mapping[str, str]) -> Mapped:
     taken: list[tuple[Entry, str | None]] = []
     findings: list[Finding] = []
     unmapped: dict[str, Security] = {}
+    used: dict[str, str] = {}
     for entry in entries:
         security = entry.security
         if security is None or entry.type not in _NEEDS_SYMBOL:
             taken.append((entry, None))
             continue
-        symbol = _symbol_of(security, mapping, told)
+        name = _name_in(mapping, security)
+        if name is not None:
+            used[name] = mapping[name]
+        symbol = mapping[name] if name is not None else security.symbol or told.get(security.isin or "")
         if symbol is None:
             unmapped.setdefault(security.id, security)
             findings += [Finding(line, REFUSED, _no_symbol(security)) for line in entry.lines[:1]]
@@ -56,7 +64,7 @@ def map_symbols(entries: Sequence[Entry], mapping: Mapping[str, str]) -> Mapped:
             findings.append(Finding(entry.lines[0], REFUSED, f"symbol {symbol!r} is not a symbol, as in AAPL or VOD.L"))
         else:
             taken.append((entry, symbol))
-    return Mapped(tuple(taken), tuple(findings), tuple(unmapped.values()))
+    return Mapped(tuple(taken), tuple(findings), tuple(unmapped.values()), used)
 
 
 def _told_by_file(entries: Sequence[Entry]) -> dict[str, str]:
@@ -68,11 +76,10 @@ def _told_by_file(entries: Sequence[Entry]) -> dict[str, str]:
     return {isin: symbols.pop() for isin, symbols in found.items() if len(symbols) == 1}
 
 
-def _symbol_of(security: Security, mapping: Mapping[str, str], told: Mapping[str, str]) -> str | None:
-    for name in (security.isin, security.symbol, security.ticker, security.name):
-        if name and name.upper() in mapping:
-            return mapping[name.upper()]
-    return security.symbol or told.get(security.isin or "")
+def _name_in(mapping: Mapping[str, str], security: Security) -> str | None:
+    """What the mapping calls a company: its ISIN, symbol, ticker or name."""
+    names = (security.isin, security.symbol, security.ticker, security.name)
+    return next((name.upper() for name in names if name and name.upper() in mapping), None)
 
 
 def _no_symbol(security: Security) -> str:

@@ -56,7 +56,8 @@ class PreviewRow:
 class ImportPreview:
     """What an import does or would do: orders by type, every row, and every finding in the order of the file.
 
-    ``refused_count`` above zero means that nothing is imported. ``unmapped`` are the companies that need a symbol.
+    ``refused_count`` above zero means that nothing is imported. ``unmapped`` are the companies that need a symbol,
+    ``mapping`` says which were named by a mapping, given now or remembered.
     """
 
     account: str
@@ -71,6 +72,7 @@ class ImportPreview:
     rows: tuple[PreviewRow, ...]
     findings: tuple[Finding, ...]
     unmapped: tuple[Security, ...]
+    mapping: Mapping[str, str]
     new_symbols: tuple[str, ...]
 
 
@@ -85,12 +87,16 @@ class ReadyEntry:
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """A reading after mapping and checks; ``undone`` are keys of what later rows take back, by line."""
+    """A reading after mapping and checks.
+
+    ``undone`` are keys of what later rows take back, by line; ``mapping`` is the part that was used.
+    """
 
     ready: tuple[ReadyEntry, ...]
     findings: tuple[Finding, ...]
     unmapped: tuple[Security, ...]
     undone: Mapping[int, str]
+    mapping: Mapping[str, str]
 
 
 def check_reading(
@@ -109,7 +115,8 @@ def check_reading(
         if not any(finding.weight == REFUSED for finding in found):
             ready.append(ReadyEntry(entry, symbol, keys[id(entry)]))
     undone = {entry.lines[0]: keys[id(entry)] for entry in kept if entry.is_undone}
-    return Checked(tuple(ready), tuple(sorted(findings, key=lambda finding: finding.line)), mapped.unmapped, undone)
+    findings.sort(key=lambda finding: finding.line)
+    return Checked(tuple(ready), tuple(findings), mapped.unmapped, undone, mapped.used)
 
 
 def _without(reading: Reading, lines: frozenset[int]) -> tuple[list[Entry], list[Finding]]:
@@ -181,6 +188,7 @@ def preview_of(
         rows=rows,
         findings=checked.findings,
         unmapped=checked.unmapped,
+        mapping=dict(sorted(checked.mapping.items())),
         new_symbols=tuple(new_symbols),
     )
 
