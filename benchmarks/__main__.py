@@ -12,7 +12,7 @@ from benchmarks.report import Line
 from closingbell.utils.garbage import collect_less_often
 from closingbell.utils.logs import configure_logs
 
-PARTS = ("startup", "scheduling", "refresh", "backfill", "storing", "growth")
+PARTS = ("startup", "scheduling", "refresh", "backfill", "storing", "growth", "reads", "planning", "intraday")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

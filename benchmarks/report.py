@@ -41,6 +41,11 @@ class Line:
         return f"{value:.0f}x" if value >= 10 else f"{value:.2f}x"
 
 
+def below(what: str, database: str, measured: float, limit: float, *, unit: str) -> Line:
+    """A figure that must not pass a limit."""
+    return Line(what, database, f"{limit:g} {unit}", f"{measured:.2f} {unit}", measured / limit, 1.0, at_most=True)
+
+
 def print_lines(title: str, lines: Sequence[Line], notes: Iterable[str] = ()) -> None:
     """A table of comparisons with a title above and notes below."""
     rows = [HEADINGS, *(line.cells() for line in lines)]

@@ -14,7 +14,7 @@ from statistics import median, quantiles
 from typing import Any
 
 from benchmarks.databases import NAMES
-from benchmarks.report import Line, print_lines
+from benchmarks.report import Line, below, print_lines
 from benchmarks.startup import AT_MOST, BARE
 
 CLAIM_MS = 10.0
@@ -48,9 +48,7 @@ def run(_kinds: Sequence[str], *, quick: bool) -> list[Line]:
 
 
 def _below(what: str, measured: float, limit: float, unit: str) -> Line:
-    return Line(
-        what, NAMES["sqlite"], f"{limit:g} {unit}", f"{measured:.2f} {unit}", measured / limit, 1.0, at_most=True
-    )
+    return below(what, NAMES["sqlite"], measured, limit, unit=unit)
 
 
 def _claiming(folder: Path, seconds: float) -> Line:

@@ -32,6 +32,7 @@ COMMANDS: dict[str, str] = {
     "import": "closingbell.commands.imports:import_",
     "import-orders": "closingbell.commands.orders:import_orders",
     "init-db": "closingbell.commands.database:init_db",
+    "latest": "closingbell.commands.latest:latest",
     "list-jobs": "closingbell.commands.jobs:list_jobs",
     "list-tokens": "closingbell.commands.people:list_tokens",
     "map-symbol": "closingbell.commands.symbols:map_symbol",

@@ -161,7 +161,8 @@ def open_database(url: str, *, enforce_keys: bool = True) -> Database:
             connect_args={
                 "charset": "utf8mb4",
                 "local_infile": True,
-                "init_command": "SET time_zone = '+00:00'",
+                # What is put together of many rows would be cut after a thousand or a million characters.
+                "init_command": "SET time_zone = '+00:00', group_concat_max_len = 1000000000",
             },
         )
     try:

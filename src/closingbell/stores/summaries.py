@@ -21,6 +21,7 @@ from closingbell.domain.bars import INTRADAY
 from closingbell.domain.days import NO_BARS, NO_DAYS, DaySet, StoredDays
 from closingbell.models import PriceHistory, PriceSummary
 from closingbell.stores.database import last_step
+from closingbell.stores.in_one import Dates
 from closingbell.stores.upsert import in_groups, raw_prices, table_of, upsert
 
 _BAR = raw_prices(PriceHistory)
@@ -250,13 +251,10 @@ def _row(company_id: int, summary: Summary) -> dict[str, Any]:
 
 def count_days(connection: Connection, company_ids: Sequence[int]) -> dict[int, StoredDays]:
     """What ``load_days`` gives, from the bars themselves; reads them all."""
-    if connection.dialect.name == "mysql":
-        # A company's dates come as one text, and MySQL cuts texts at a thousand characters unless told otherwise.
-        connection.exec_driver_sql("SET SESSION group_concat_max_len = 16000000")
     bar = _BAR.c
     dates = func.aggregate_strings(cast(bar.date, String(10)), ",")
     is_close = or_(bar.flag.is_(None), bar.flag != INTRADAY)
-    day_of: dict[str, date] = _Dates()
+    day_of = Dates()
     found: dict[int, StoredDays] = {}
     for group in in_groups(company_ids):
         query = select(bar.company_id, bar.is_settled, dates).where(bar.company_id.in_(group), is_close)
@@ -264,14 +262,6 @@ def count_days(connection: Connection, company_ids: Sequence[int]) -> dict[int, 
             days, known = DaySet.of([day_of[text] for text in texts.split(",")]), found.get(company_id, NO_BARS)
             found[company_id] = StoredDays(known.closes | days, known.provisional | (NO_DAYS if is_settled else days))
     return found
-
-
-class _Dates(dict[str, date]):
-    """Dates by their text; each is read once."""
-
-    def __missing__(self, text: str) -> date:
-        day = self[text] = date.fromisoformat(text)
-        return day
 
 
 def _load_newest(connection: Connection, company_ids: Sequence[int]) -> dict[int, NewestBar]:
