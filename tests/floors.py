@@ -34,6 +34,8 @@ MAY_IMPORT: Mapping[str, tuple[str, ...]] = {
     "models": ("errors", "utils", "domain.money", "domain.days"),
     "stores": _BELOW_ADAPTERS,
     "providers": _BELOW_ADAPTERS,
+    # What other packages test their providers with.
+    "testing": (*_BELOW_ADAPTERS, "providers"),
     "calendars": _BELOW_ADAPTERS,
     "notifications": _BELOW_ADAPTERS,
     "jobs": _BELOW_JOBS,
@@ -73,8 +75,12 @@ OWNERS: Mapping[str, tuple[str, ...]] = {
     "curl_cffi": _YAHOO,
     "exchange_calendars": _CALENDARS,
     "pandas": (*_YAHOO, *_CALENDARS),
+    "pyarrow": ("providers/files*.py",),
+    "tiingo": ("providers/tiingo*.py",),
+    "requests": ("providers/tiingo*.py",),
     "apscheduler": ("jobs/scheduler.py",),
     "celery": ("worker.py",),
+    "pytest": ("testing/*.py",),
 }
 # Part -> the only outside libraries it may import; parts that are not named here may import any.
 ONLY_LIBRARIES: Mapping[str, tuple[str, ...]] = {

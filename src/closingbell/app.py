@@ -16,7 +16,7 @@ from flask.helpers import get_debug_flag
 from closingbell.cli_commands import CommandTable
 from closingbell.config import Settings, load_settings
 from closingbell.domain.provider_health import ProviderView
-from closingbell.errors import ClosingbellError, SettingsError
+from closingbell.errors import ClosingbellError, SettingsError, UsageError
 from closingbell.jobs.context import (
     EXTENSION,
     JOBS_EXTENSION,
@@ -184,6 +184,17 @@ def provider_opener(
             books[0].read()
             return opened[0]
 
+    return open_provider
+
+
+def opener_of_one(context: JobContext, name: str) -> Callable[[], PriceProvider]:
+    """Opens one provider alone; raise UsageError when there is none of that name, or it cannot be used."""
+    alone = context.settings.model_copy(update={"price_providers": name})
+    open_provider = provider_opener(alone, wall=context.wall)
+    try:
+        open_provider()
+    except SettingsError as error:
+        raise UsageError(str(error).removeprefix("PRICE_PROVIDERS: ")) from None
     return open_provider
 
 

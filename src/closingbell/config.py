@@ -52,6 +52,9 @@ class Settings(BaseSettings):
     jobs_enabled: bool = Field(True, description="False: no scheduler thread exists; commands still work.")
     scheduler_api_enabled: bool = Field(False, description="Turns on the HTTP API over the scheduler.")
     price_providers: str = Field("yahoo", description="Where prices come from, in order and with commas between them.")
+    price_files_folder: Path | None = Field(
+        None, description="A folder of CSV or Parquet files for the provider that is called files."
+    )
     yahoo_base_url: str = Field(
         "",
         description="An http address that gets the requests for all of Yahoo's hosts. Empty: Yahoo itself.",

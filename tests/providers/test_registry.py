@@ -192,4 +192,4 @@ def test_survey_tells_each_state(install: Install) -> None:
     )
     assert found["acme"] == (2, ProviderState.DOWN, NOW + timedelta(seconds=30), "no route")
     assert found["idle"] == (None, ProviderState.NOT_IN_USE, None, None)
-    assert by_name(views)["yahoo"].capabilities == ("daily", "quotes", "minutes")
+    assert by_name(views)["yahoo"].capabilities == ("daily", "quotes", "minutes", "calendar")

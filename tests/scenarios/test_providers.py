@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from closingbell.domain.money import plain
 from closingbell.domain.runs import RunStatus
 from closingbell.jobs.context import EXTENSION
+from closingbell.models import PriceRevision
 from tests.app_fixtures import House, item
 
 Houses = Callable[..., House]
@@ -35,6 +38,28 @@ def providers(house: House) -> dict[str, dict[str, Any]]:
     result = house.command("providers", "--format", "json")
     assert result.exit_code == 0, result.output
     return {view["name"]: view for view in json.loads(result.stdout)}
+
+
+@pytest.fixture
+def two_providers(tables_url: str, houses: Houses, tmp_path: Path, no_waits: None) -> House:
+    """A house on each database with Yahoo and, after it, a folder of files."""
+    (tmp_path / "prices").mkdir()
+    house = houses(
+        tables_url, "2012-11-30 16:31", price_providers="yahoo,files", price_files_folder=tmp_path / "prices"
+    )
+    return by_its_clock(house)
+
+
+def put(house: House, *lines: str) -> None:
+    """Write the file that the second provider reads."""
+    assert house.settings.price_files_folder is not None
+    file = house.settings.price_files_folder / "by-hand.csv"
+    file.write_text("\n".join(["symbol,date,open,high,low,close,volume,currency", *lines]), encoding="utf-8")
+
+
+def told_bars(house: House, symbol: str) -> list[tuple[str, str, str]]:
+    """Date, close and provider of a company's stored bars."""
+    return [(str(bar.date), plain(bar.close), bar.provider) for bar in house.bars(symbol)]
 
 
 def test_rate_limit_is_a_state_with_an_end(told_by_the_clock: House) -> None:
@@ -70,3 +95,76 @@ def test_source_that_is_down_is_shown_and_comes_back(told_by_the_clock: House) -
     house.market.behave()
     assert house.at("2012-11-30 17:00").run().status is RunStatus.SUCCESS
     assert providers(house)["yahoo"]["in_words"] == "up"
+
+
+# --- Two providers.
+
+
+def test_second_provider_steps_in_and_yahoo_comes_back(two_providers: House) -> None:
+    house = two_providers
+    house.at("2012-11-29 16:31").hold("AAPL", "IBM", since="2012-11-29")
+    house.market.misbehave("*", "server_error", endpoint="chart")
+    put(
+        house,
+        "AAPL,2012-11-29,590.22,594.25,585.25,589.36,18382100,USD",
+        "IBM,2012-11-29,191.75,192.20,190.80,191.53,3116100,USD",
+    )
+
+    # Thursday: Yahoo is down, and the files answer.
+    summary = house.run()
+
+    assert (summary.status, summary.message) == (
+        RunStatus.SUCCESS,
+        "2 of 2 expected closes up to 2012-11-29 stored",
+    )
+    assert told_bars(house, "AAPL") == [("2012-11-29", "589.36", "files")]
+    assert told_bars(house, "IBM") == [("2012-11-29", "191.53", "files")]
+    assert house.states("AAPL") == {"2012-11-29": "provisional"}
+
+    # The same evening, again and again: after the fifth failure nobody asks Yahoo (two may be under way at once).
+    for _ in range(5):
+        house.refresh("AAPL", "IBM", force=True)
+    assert len(house.charts()) in {5, 6}
+    assert providers(house)["yahoo"]["state"] == "down"
+    assert providers(house)["files"]["state"] == "up"
+
+    # Friday: Yahoo is back, one trial shows it, and its bars are stored from then on.
+    house.market.behave()
+    assert house.at("2012-11-30 16:31").run().status is RunStatus.SUCCESS
+    assert sorted(house.charts()) == [("AAPL",), ("IBM",)]
+    assert told_bars(house, "AAPL")[-1] == ("2012-11-30", "585.28", "yahoo")
+    assert providers(house)["yahoo"]["in_words"] == "up"
+
+
+def test_symbol_that_does_not_exist_stays_another_outcome(two_providers: House) -> None:
+    house = two_providers
+    house.hold("AAPL", "NOPE", since="2012-11-30")
+    house.market.misbehave("AAPL", "server_error", endpoint="chart")
+
+    summary = house.run()
+
+    assert {one.symbol: one.error_kind for one in summary.items} == {"AAPL": "source_down", "NOPE": "symbol_unknown"}
+    told = item(summary, "NOPE").message
+    assert told is not None
+    assert told.startswith("Yahoo does not know this symbol (HTTP 404: No data found, symbol may be delisted); files: ")
+
+
+def test_company_is_repaired_from_its_file(two_providers: House) -> None:
+    house = two_providers
+    house.hold("AAPL", since="2012-11-29")
+    house.run()
+    put(house, "AAPL,2012-11-29,590.22,594.25,585.25,589.30,18382100,USD")
+
+    result = house.command(
+        *("refresh-prices", "--symbols", "AAPL", "--date", "2012-11-29", "--force", "--provider", "files")
+    )
+
+    assert result.exit_code == 0, result.output
+    assert told_bars(house, "AAPL")[0] == ("2012-11-29", "589.30", "files")
+    [revision] = house.rows(PriceRevision)
+    assert (plain(revision.old_close), revision.old_provider, revision.new_provider) == ("589.36", "yahoo", "files")
+    refused = house.command("refresh-prices", "--provider", "nobody")
+    assert (refused.exit_code, refused.stderr) == (
+        2,
+        "error: no provider is called nobody; there are files, yahoo\n",
+    )

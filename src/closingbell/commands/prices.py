@@ -14,6 +14,7 @@ import click
 from flask import current_app
 from flask.cli import with_appcontext
 
+from closingbell.app import opener_of_one
 from closingbell.commands.output import (
     EXIT_FAILED,
     EXIT_PARTIAL,
@@ -67,15 +68,21 @@ def ask_scheduler(job_name: str, symbols: tuple[str, ...] | None, format_: str) 
 @symbols_option
 @click.option("--date", "on", type=DateType(), help="Only this session, YYYY-MM-DD.")
 @click.option("--force", is_flag=True, help="Ask again even for what is settled.")
+@click.option("--provider", metavar="NAME", help="Ask this provider alone, whether it is in PRICE_PROVIDERS or not.")
 @click.option("--dry-run", is_flag=True, help="Print what would be fetched and stop.")
 @format_option
 @with_appcontext
 def refresh_prices_command(
-    symbols: tuple[str, ...] | None, on: date | None, force: bool, dry_run: bool, format_: str
+    symbols: tuple[str, ...] | None, on: date | None, force: bool, provider: str | None, dry_run: bool, format_: str
 ) -> None:
     """Fetch prices of chosen companies and dates; without options, of all that is held."""
-    occasion = Occasion(requested_by=getpass.getuser())
-    _run(partial(refresh_prices, occasion=occasion), Selection(symbols, on, force), dry_run=dry_run, format_=format_)
+    opener = opener_of_one(current_context(), provider) if provider else None
+
+    def job(context: JobContext, selection: Selection) -> RunSummary:
+        context = replace(context, open_provider=opener) if opener else context
+        return refresh_prices(context, selection, Occasion(requested_by=getpass.getuser()))
+
+    _run(job, Selection(symbols, on, force), dry_run=dry_run, format_=format_)
 
 
 def _run(

@@ -12,7 +12,7 @@ from closingbell.config import Settings
 from closingbell.domain.provider_health import ProviderState, ProviderView, state_of
 from closingbell.errors import SettingsError
 from closingbell.providers import guests
-from closingbell.providers.base import DAILY, MINUTES, QUOTES, PriceProvider
+from closingbell.providers.base import CALENDAR, DAILY, MINUTES, QUOTES, PriceProvider
 from closingbell.providers.chain import ProviderChain, Spelling, as_it_is
 from closingbell.providers.guests import BrokenProviderError, Factory
 from closingbell.providers.health import HealthBook
@@ -37,7 +37,8 @@ class Offer:
 
 # A provider of our own is its file, its test and one line here.
 OFFERS: Mapping[str, Offer] = {
-    "yahoo": Offer("closingbell.providers.yahoo_opening:open_yahoo", frozenset({DAILY, QUOTES, MINUTES})),
+    "yahoo": Offer("closingbell.providers.yahoo_opening:open_yahoo", frozenset({DAILY, QUOTES, MINUTES, CALENDAR})),
+    "files": Offer("closingbell.providers.files:open_files", frozenset({DAILY})),
 }
 
 _log = structlog.get_logger(__name__)
@@ -114,4 +115,4 @@ def _told_before(name: str) -> tuple[str, ...]:
 
 
 def _in_order(capabilities: frozenset[str]) -> tuple[str, ...]:
-    return tuple(name for name in (DAILY, QUOTES, MINUTES) if name in capabilities)
+    return tuple(name for name in (DAILY, QUOTES, MINUTES, CALENDAR) if name in capabilities)
