@@ -57,6 +57,8 @@ MAY_IMPORT: Mapping[str, tuple[str, ...]] = {
 }
 # Modules that may import more than their part may.
 MAY_ALSO_IMPORT: Mapping[str, tuple[str, ...]] = {
+    # A second provider decides as a person does, by the same rules.
+    "jobs.second_opinion": ("usecases.quarantine",),
     "commands.replay": ("replay",),
     "commands.demo": ("replay",),
     # ``python -m closingbell.replay`` is the command.

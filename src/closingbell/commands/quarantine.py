@@ -49,12 +49,17 @@ def list_(also_decided: bool, symbols: tuple[str, ...] | None, format_: str) -> 
         "provider": lambda one: one.provider,
         "first seen": lambda one: new_york(one.first_seen_at),
         "last seen": lambda one: new_york(one.last_seen_at),
-        "rule": lambda one: f"{one.rule}: {one.sentence}",
+        "rule": lambda one: f"{one.rule}: {one.sentence}" + (f" ({one.note})" if _is_noted(one) else ""),
     }
     if also_decided:
         columns["decided"] = _decided
     empty = "no bar was ever set aside" if also_decided else "no bar waits for a decision"
     print_rows(found, format_, columns=columns, empty=empty)
+
+
+def _is_noted(one: QuarantinedView) -> bool:
+    """Whether something was said of a bar that still waits."""
+    return one.released_at is None and one.note is not None
 
 
 def _decided(one: QuarantinedView) -> str:

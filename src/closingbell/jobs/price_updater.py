@@ -20,6 +20,7 @@ from closingbell.jobs.price_planning import Plan, Selection, plan_refresh
 from closingbell.jobs.price_settling import Fetched
 from closingbell.jobs.price_storing import store_chunk, store_planned
 from closingbell.jobs.runner import Ending, Occasion, Run, carry_out
+from closingbell.jobs.second_opinion import ask_second_opinions
 from closingbell.jobs.unknown_symbols import closed_in_words, note_unknown
 from closingbell.providers.base import DailyHistory, PriceProvider
 from closingbell.stores.marks import claim_origin
@@ -77,6 +78,7 @@ def _refresh(context: JobContext, run: Run, selection: Selection) -> Ending:
     if plan.items:
         _fetch_and_store(context, run, plan)
     closed = note_unknown(context, run, plan)
+    ask_second_opinions(context, run)
     expected = [item for item in run.items if item.outcome is not Outcome.SKIPPED]
     message = in_words(run.job_name, expected, plan.newest_in_words()) + closed_in_words(closed)
     return Ending(status_from_coverage(run.items), message)

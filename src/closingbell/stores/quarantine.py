@@ -41,6 +41,49 @@ class Doubtful:
     note: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class Undecided:
+    """One bar set aside of which nobody has said anything yet; ``currency`` is its company's."""
+
+    id: int
+    company_id: int
+    symbol: str
+    currency: str | None
+    rule: str
+    bar: Bar
+    provider: str
+    last_seen_at: datetime
+
+
+def load_undecided(connection: Connection, symbols: Sequence[str]) -> list[Undecided]:
+    """What was set aside of these companies when they were last looked at, and waits without a note."""
+    row = QuarantinedBar
+    found: list[Undecided] = []
+    for group in in_groups(symbols):
+        query = (
+            select(
+                row.id, row.company_id, Company.symbol, Company.currency, row.rule, row.provider, row.last_seen_at,
+                row.date, row.open, row.high, row.low, row.close, row.volume,
+            )
+            .join(Company, Company.id == row.company_id)
+            .where(Company.symbol.in_(group), row.released_at.is_(None), row.note.is_(None))
+            .where(row.is_intraday.is_(False))
+        )  # fmt: skip
+        for row_id, company_id, symbol, currency, rule, provider, last_seen_at, *values in connection.execute(query):
+            bar = _bar_of(*values)
+            found.append(Undecided(row_id, company_id, symbol, currency, rule, bar, provider, last_seen_at))
+    newest: dict[str, datetime] = {}
+    for one in found:
+        newest[one.symbol] = max(one.last_seen_at, newest.get(one.symbol, one.last_seen_at))
+    return [one for one in found if one.last_seen_at == newest[one.symbol]]
+
+
+def store_note(connection: Connection, row_id: int, *, note: str) -> None:
+    """Write down what was said of a bar that still waits."""
+    table = QuarantinedBar
+    connection.execute(update(table).where(table.id == row_id, table.released_at.is_(None)).values(note=note))
+
+
 def load_open(connection: Connection, company_ids: Sequence[int]) -> dict[int, dict[tuple[date, str], Bar]]:
     """Bars of these companies that are set aside and not released, by date and rule."""
     row = QuarantinedBar
@@ -78,6 +121,13 @@ def store_findings(
             continue
         values = {name: from_scaled(getattr(bar, name), PRICE_SCALE) for name in _PRICES}
         values_and_time = {**values, "volume": bar.volume, "last_seen_at": at, "is_intraday": is_intraday}
+        # What was said of other values says nothing of these.
+        connection.execute(
+            update(table)
+            .where(table.company_id == company_id, table.date == bar.date, table.rule == rule)
+            .where(table.released_at.is_(None), table.note.is_not(None), table.close != values["close"])
+            .values(note=None)
+        )
         seen_again = connection.execute(
             update(table)
             .where(table.company_id == company_id, table.date == bar.date, table.rule == rule)
