@@ -55,6 +55,11 @@ class Settings(BaseSettings):
     price_files_folder: Path | None = Field(
         None, description="A folder of CSV or Parquet files for the provider that is called files."
     )
+    tiingo_api_key: SecretStr = Field(SecretStr(""), description="The key for the provider that is called tiingo.")
+    tiingo_requests_per_hour: int = Field(
+        50, ge=0, description="The same budget for Tiingo; its free key allows about 50. 0: no limit."
+    )
+    tiingo_base_url: str = Field("", description="An address that is asked in place of Tiingo's. Empty: Tiingo itself.")
     yahoo_base_url: str = Field(
         "",
         description="An http address that gets the requests for all of Yahoo's hosts. Empty: Yahoo itself.",
@@ -145,6 +150,13 @@ class Settings(BaseSettings):
     def _web_address(cls, value: str) -> str:
         if not value.startswith(("http://", "https://")):
             raise ValueError("must start with http:// or https://")
+        return value.rstrip("/")
+
+    @field_validator("tiingo_base_url")
+    @classmethod
+    def _key_is_safe(cls, value: str) -> str:
+        if value and not value.startswith(("https://", "http://127.0.0.1:", "http://localhost:")):
+            raise ValueError("must start with https:// (a key goes there), or be on this machine")
         return value.rstrip("/")
 
     @field_validator("price_providers")

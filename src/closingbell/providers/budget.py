@@ -28,19 +28,20 @@ _log = structlog.get_logger(__name__)
 
 
 class RequestBudget:
-    """At most ``per_minute`` requests in any minute (0: any number), and none while paused.
+    """At most ``per_minute`` requests in any minute and ``per_hour`` in any hour (0: any number), none while paused.
 
     ``folder`` holds the shared state; where it cannot be written the budget is this process's own. Pauses are in real
     time even in a replay: it is the real server that asked for them.
     """
 
-    def __init__(self, per_minute: int, *, folder: Path, clock: Clock | None = None) -> None:
+    def __init__(self, per_minute: int, *, folder: Path, per_hour: int = 0, clock: Clock | None = None) -> None:
         self._clock = clock or SystemClock()
         self._lock = threading.Lock()
         self._pause_file: Path | None = folder / "paused.json"
         self._paused: dict[str, float] = {}
         self._folder = folder
-        self._rates = [Rate(per_minute, Duration.MINUTE)] if per_minute else []
+        limits = ((per_minute, Duration.MINUTE), (per_hour, Duration.HOUR))
+        self._rates = [Rate(count, duration) for count, duration in limits if count]
         self._bucket = self._open_bucket() if self._rates else None
 
     def _open_bucket(self) -> SQLiteBucket:
@@ -58,9 +59,12 @@ class RequestBudget:
         return SQLiteBucket.init_from_file(self._rates, db_path=":memory:")
 
     def acquire(self) -> None:
-        """Wait until one more request may be sent; raise RateLimitedError when a pause is too long to wait for."""
+        """Wait until one more request may be sent; raise RateLimitedError when that is too long to wait for."""
         self._wait_for_pause()
         while (wait_ms := self._take()) > 0:
+            if wait_ms > LONGEST_WAIT_S * 1000:
+                wait_s = wait_ms / 1000
+                raise RateLimitedError(f"the budget is used up, again in {wait_s:.0f} s", retry_after_s=wait_s)
             pause(max(wait_ms, 10) / 1000)
 
     def note_extra(self) -> None:

@@ -38,6 +38,7 @@ class Offer:
 # A provider of our own is its file, its test and one line here.
 OFFERS: Mapping[str, Offer] = {
     "yahoo": Offer("closingbell.providers.yahoo_opening:open_yahoo", frozenset({DAILY, QUOTES, MINUTES, CALENDAR})),
+    "tiingo": Offer("closingbell.providers.tiingo:open_tiingo", frozenset({DAILY})),
     "files": Offer("closingbell.providers.files:open_files", frozenset({DAILY})),
 }
 

@@ -6,13 +6,10 @@ clamps it to the caller's deadline, counts it, and turns refusals into our error
 
 from __future__ import annotations
 
-import math
 import tempfile
 import threading
 import time
 from collections.abc import Mapping
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -30,14 +27,13 @@ from closingbell.errors import (
     SymbolUnknownError,
 )
 from closingbell.providers.budget import RequestBudget
-from closingbell.utils.clock import SystemClock
+from closingbell.providers.retry_after import retry_after_s
 from closingbell.utils.deadlines import DeadlinePool
 
 CACHE_NOT_KEPT = "yahoo.cache_not_kept"
 
 DATA_HOST = "https://query2.finance.yahoo.com"
 LARGEST_ANSWER_BYTES = 32 * 1024 * 1024
-LONGEST_RETRY_AFTER_S = 3600.0
 # The client counts in whole milliseconds, and 0 of them means that it waits for ever.
 SHORTEST_TIMEOUT_S = 0.01
 
@@ -181,7 +177,7 @@ def _raise_refusal(response: Any) -> None:
     kind, sentence = REFUSALS.get(status, (SourceDownError, "Yahoo refused the request"))
     message = f"{sentence} (HTTP {status}{_reason(response)})"
     if kind is RateLimitedError:
-        raise RateLimitedError(message, retry_after_s=_retry_after_s(response.headers.get("Retry-After")))
+        raise RateLimitedError(message, retry_after_s=retry_after_s(response.headers.get("Retry-After")))
     raise kind(message)
 
 
@@ -193,29 +189,6 @@ def _reason(response: Any) -> str:
         return f": {error['description']}"
     except (ValueError, KeyError, TypeError, AttributeError, StopIteration):
         return ""
-
-
-def _retry_after_s(header: str | None) -> float | None:
-    """Seconds that a Retry-After header asks for: a number or a date; None when it is absent or unreadable."""
-    if not header:
-        return None
-    try:
-        seconds = float(header)
-    except ValueError:
-        try:
-            moment = parsedate_to_datetime(header)
-        except ValueError:
-            return None
-        moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-        seconds = (moment - _now()).total_seconds()
-    if not math.isfinite(seconds):
-        return None
-    return min(max(seconds, 0.0), LONGEST_RETRY_AFTER_S)
-
-
-def _now() -> datetime:
-    """Real time: a Retry-After date is in the server's, not in a replay's."""
-    return SystemClock().now()
 
 
 def _translated(error: Exception) -> ProviderError:
