@@ -190,7 +190,7 @@ def provider_opener(
 def opener_of_one(context: JobContext, name: str) -> Callable[[], PriceProvider]:
     """Opens one provider alone; raise UsageError when there is none of that name, or it cannot be used."""
     alone = context.settings.model_copy(update={"price_providers": name})
-    open_provider = provider_opener(alone, wall=context.wall)
+    open_provider = provider_opener(alone, wall=context.wall, database=context.database)
     try:
         open_provider()
     except SettingsError as error:

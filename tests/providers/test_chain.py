@@ -278,14 +278,10 @@ def test_second_opinion_is_anothers(chain: Chain) -> None:
     assert second_opinion(yahoo, apart_from="yahoo") is None
 
 
-def test_one_provider_alone_and_closing_all(chain: Chain) -> None:
+def test_closing_a_chain_closes_all(chain: Chain) -> None:
     yahoo, tiingo = StubProvider("yahoo", closes={"AAPL": 585}), StubProvider("tiingo", closes={"AAPL": 586})
     both = chain(yahoo, tiingo)
 
-    alone = both.only("tiingo")
     both.close()
 
-    assert alone is not None
-    assert fetch(alone).provider == "tiingo"
-    assert both.only("nobody") is None
     assert (yahoo.is_closed, tiingo.is_closed) == (True, True)

@@ -85,14 +85,8 @@ class ProviderChain:
 
     def without(self, name: str) -> ProviderChain | None:
         """The other providers, in order, with the same health; None when there is none."""
-        return self._of([link for link in self._links if link.name != name])
-
-    def only(self, name: str) -> ProviderChain | None:
-        """One of the providers alone; None when it is not among them."""
-        return self._of([link for link in self._links if link.name == name])
-
-    def _of(self, links: Sequence[PriceProvider]) -> ProviderChain | None:
-        return ProviderChain(links, health=self._health, spelling=self._spelling) if links else None
+        others = [link for link in self._links if link.name != name]
+        return ProviderChain(others, health=self._health, spelling=self._spelling) if others else None
 
     def fetch_daily(self, symbol: str, *, first: date, now: datetime) -> DailyHistory:
         """The daily bars of the first provider that has them."""
