@@ -17,6 +17,7 @@ from closingbell.utils.garbage import collect_less_often
 
 # name -> module:attribute. Modules are loaded one at a time, so that a quick look stays quick.
 COMMANDS: dict[str, str] = {
+    "actions": "closingbell.commands.actions:actions",
     "cancel-run": "closingbell.commands.control:cancel_run",
     "close-company": "closingbell.commands.symbols:close_company",
     "closures": "closingbell.commands.closures:closures",

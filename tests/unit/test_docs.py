@@ -5,6 +5,7 @@ from pathlib import Path
 
 from closingbell.cli_commands import COMMANDS
 from closingbell.config import load_settings
+from closingbell.domain.action_facts import HOLD_SENTENCES
 from closingbell.domain.bars import RULES
 from closingbell.jobs.registry import jobs_of
 from closingbell.replay.faults import Fault
@@ -32,6 +33,10 @@ def test_every_rule_of_a_doubtful_bar_is_documented() -> None:
 
 def test_every_fault_of_the_recorded_market_is_documented() -> None:
     assert [fault.value for fault in Fault if f"`{fault.value}`" not in page("replay.md")] == []
+
+
+def test_every_reason_to_hold_an_action_is_documented() -> None:
+    assert [code for code in HOLD_SENTENCES if f"`{code}`" not in page("dividends.md")] == []
 
 
 def test_every_form_of_import_is_documented() -> None:

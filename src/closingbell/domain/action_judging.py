@@ -225,7 +225,8 @@ def _judge_again(row: CorporateAction, seq: int, action: AcceptedAction, answer:
     if verdict is Verdict.NO_CHANGE:
         return Judgement(row, seq, RowVerdict.NO_CHANGE, action)
     told_by = kept.providers.get(action.id, answer.provider)
-    if action.is_user_entered or action.is_cancelled or told_by != answer.provider:
+    is_decided = action.is_user_entered or action.is_cancelled or told_by != answer.provider
+    if is_decided or _is_ignored(row, seq, action, kept):
         return Judgement(row, seq, RowVerdict.KEPT, action, note="what is kept was decided otherwise")
     if verdict is Verdict.SPLIT_GLITCH:
         note = "a known split's ratio away from what was declared: asked again"
@@ -283,6 +284,12 @@ def _is_confirmed(row: CorporateAction, seq: int, action: AcceptedAction, answer
     return is_unbroken and answer.at - before.streak_since >= CONFIRMED_AFTER
 
 
+def _is_ignored(row: CorporateAction, seq: int, action: AcceptedAction, kept: Kept) -> bool:
+    """Whether a person said of this very print that it changes nothing."""
+    before = _print_of(row, seq, kept)
+    return before is not None and before.verdict is RowVerdict.KEPT and before.action_id == action.id
+
+
 def _print_of(row: CorporateAction, seq: int, kept: Kept) -> Print | None:
     wanted = (*_identity(row, seq), row.printed)
     return next((one for one in kept.prints if (*_identity(one.row, one.seq), one.row.printed) == wanted), None)
@@ -305,6 +312,8 @@ def _origin(row: CorporateAction, absent: Sequence[AcceptedAction], moved: set[i
 
 
 def _judge_move(row: CorporateAction, seq: int, action: AcceptedAction, answer: Answer, kept: Kept) -> Judgement:
+    if _is_ignored(row, seq, action, kept):
+        return Judgement(row, seq, RowVerdict.KEPT, action, note="what is kept was decided otherwise")
     if not _is_confirmed(row, seq, action, answer, kept):
         note = f"seems to be the one of {action.ex_date}: moves it when it is told again a day later"
         return Judgement(row, seq, RowVerdict.MOVE_CANDIDATE, action, note=note)

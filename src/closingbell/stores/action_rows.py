@@ -46,6 +46,19 @@ def load_waiting(connection: Connection) -> dict[tuple[int, str], list[Print]]:
     return found
 
 
+def load_of_action(connection: Connection, action_id: int) -> list[Print]:
+    """All that was printed of one action, in the order it was last seen."""
+    row = CorporateActionSourceRow
+    query = _columns(select(row)).where(row.corporate_action_id == action_id).order_by(row.last_seen_at, row.id)
+    return [_print_of(one) for one in connection.execute(query)]
+
+
+def store_verdict(connection: Connection, print_id: int, verdict: RowVerdict) -> None:
+    """What a person made of a print."""
+    row = CorporateActionSourceRow
+    connection.execute(update(row).where(row.id == print_id).values(verdict=verdict.value))
+
+
 def _columns(query: Any) -> Any:
     row = CorporateActionSourceRow
     return query.with_only_columns(row.id, row.company_id, row.provider, *(getattr(row, name) for name in _READ))
