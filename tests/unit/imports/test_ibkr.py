@@ -49,6 +49,35 @@ def test_trades_with_commission_and_exchange() -> None:
     assert found(ibkr_flex.read(text)) == ["8 left_out: a sum of other rows"]
 
 
+@pytest.mark.parametrize(
+    ("exchange", "ticker", "symbol"),
+    [
+        ("NASDAQ", "AAPL", "AAPL"),
+        ("NYSE", "BRK B", "BRK-B"),
+        ("LSE", "BT.A", "BT-A.L"),
+        ("LSE", "RR.", "RR.L"),
+        ("IBIS", "SAPd", "SAP.DE"),
+        ("SFB", "VOLV.B", "VOLV-B.ST"),
+        ("TSE", "REI.UN", "REI-UN.TO"),
+        ("SEHK", "5", "0005.HK"),
+        ("TSEJ", "7203", "7203.T"),
+        # Spelled by rules of their own, or of an exchange that is not known: to be mapped.
+        ("NYSE", "BAC PRK", None),
+        ("NYSE", "ABC WS", None),
+        ("MOON", "ABC", None),
+    ],
+)
+def test_a_ticker_of_an_exchange_in_yahoos_spelling(exchange: str, ticker: str, symbol: str | None) -> None:
+    text = flex(
+        TRADE + f'currency="EUR" symbol="{ticker}" listingExchange="{exchange}" tradeDate="20240102" quantity="1"'
+        ' tradePrice="1" buySell="BUY"/>'
+    )
+
+    (entry,) = ibkr_flex.read(text).entries
+    assert entry.security is not None
+    assert entry.security.symbol == symbol
+
+
 def test_currencies_cancellations_and_what_is_no_share() -> None:
     text = flex(
         '<Trade assetCategory="CASH" symbol="EUR.USD" currency="USD" tradeID="1" tradeDate="20240102" quantity="-1000"'

@@ -31,7 +31,7 @@ from closingbell.usecases.imports.values import POINT, read_currency, read_isin,
 
 # Where a share is listed, by Interactive Brokers' name -> Yahoo's suffix.
 _LISTINGS = {
-    **dict.fromkeys(("NYSE", "NASDAQ", "ARCA", "AMEX", "BATS", "PINK", "NYSENAT", "IEX", "SMART"), ""),
+    **dict.fromkeys(("NYSE", "NASDAQ", "ARCA", "AMEX", "BATS", "PINK", "NYSENAT", "IEX"), ""),
     **dict.fromkeys(("LSE", "LSEETF"), ".L"),
     **dict.fromkeys(("IBIS", "IBIS2", "XETRA"), ".DE"),
     **{"FWB": ".F", "FWB2": ".F", "AEB": ".AS", "SBF": ".PA", "ENEXT.BE": ".BR", "BVL": ".LS", "ISED": ".IR"},
@@ -258,8 +258,14 @@ def _security(fields: Fields, currency: str) -> Security:
     return Security(symbol, isin, ticker or None, described or None)
 
 
-def _symbol(ticker: str, suffix: str) -> str:
-    """``BRK B`` is Yahoo's BRK-B; London's ``BT.A`` is BT-A.L; Hong Kong has four digits at least."""
-    plain = ticker.upper().removesuffix("d" if suffix == ".DE" else " ").strip().replace(" ", "-")
-    plain = plain.rstrip(".").replace(".", "-")
-    return f"{plain.zfill(4) if suffix == '.HK' else plain}{suffix}"
+def _symbol(ticker: str, suffix: str) -> str | None:
+    """``BRK B`` is Yahoo's BRK-B, London's ``BT.A`` is BT-A.L, Xetra's ``SAPd`` is SAP.DE.
+
+    Preferred shares, rights and warrants (``BAC PRK``) are spelled by rules of their own: none is made up here.
+    """
+    plain = (ticker.removesuffix("d") if suffix == ".DE" else ticker).upper().rstrip(".")
+    name, _, share_class = plain.replace(".", " ").partition(" ")
+    if len(share_class) > 1 and not (suffix == ".TO" and share_class == "UN"):
+        return None
+    spelled = f"{name}-{share_class}" if share_class else name
+    return f"{spelled.zfill(4) if suffix == '.HK' else spelled}{suffix}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from decimal import Decimal
 
-from closingbell.usecases.imports.building import broker_amount, cash, settled_trade
+from closingbell.usecases.imports.building import as_quantity, broker_amount, cash, settled_trade
 from closingbell.usecases.imports.entries import (
     BUY,
     CAPITAL_RETURN,
@@ -128,6 +128,7 @@ def _dividend(row: Row) -> Entry:
     withheld = POINT.money(row["withholding tax"], what="withholding tax")
     unit = row["currency (withholding tax)"] or currency
     same = unit == currency or not withheld
+    shares = POINT.maybe(row["no. of shares"], what="number of shares")
     is_capital = "return of capital" in row["action"].lower()
     return Entry(
         (row.line,),
@@ -135,7 +136,7 @@ def _dividend(row: Row) -> Entry:
         read_iso(row["time"])[0],
         currency,
         security=_security(row),
-        quantity=POINT.maybe(row["no. of shares"], what="number of shares"),
+        quantity=as_quantity(shares) if shares else None,
         amount=broker_amount(net + withheld if same else net, what="dividend"),
         tax=withheld if same else Decimal(0),
         doubt="" if same else f"{withheld:f} {unit} were kept back; only the net is in {currency}, so no tax is booked",
@@ -165,7 +166,7 @@ def _transfer(row: Row, kind: str) -> Entry:
         read_iso(row["time"])[0],
         _currency(row),
         security=_security(row),
-        quantity=abs(POINT.read(row["no. of shares"], what="number of shares")),
+        quantity=as_quantity(POINT.read(row["no. of shares"], what="number of shares")),
         price=None,
         amount=abs(POINT.money(row["total"], what="total")) or None,
         broker_key=row["id"] or None,
