@@ -12,6 +12,7 @@ import gzip
 import os
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -34,6 +35,7 @@ from closingbell.domain.money import plain
 from closingbell.domain.runs import ItemOutcome, RunSummary
 from closingbell.jobs.context import EXTENSION, JobContext
 from closingbell.jobs.price_planning import Selection
+from closingbell.jobs.price_sweep import sweep_prices
 from closingbell.jobs.price_updater import refresh_prices, update_daily_prices
 from closingbell.models import Base, Company, PriceHistory
 from closingbell.replay import Market, RecordedMarket, ReplayServer
@@ -123,6 +125,10 @@ class House:
         with self.app.app_context():
             return update_daily_prices()
 
+    def sweep(self, *symbols: str) -> RunSummary:
+        """The sweep: companies whose turn it is, or these."""
+        return sweep_prices(self.context, symbols=symbols or None)
+
     def refresh(self, *symbols: str, on: str | None = None, force: bool = False) -> RunSummary:
         """What ``refresh-prices`` does."""
         day = date.fromisoformat(on) if on else None
@@ -195,6 +201,12 @@ class House:
         asked = [record.symbols for record in self.market.requests if record.endpoint == "chart"]
         self.market.clear_log()
         return asked
+
+    def asked(self) -> dict[str, int]:
+        """How many requests of each kind the market saw; forgets them."""
+        kinds = Counter(record.endpoint for record in self.market.requests)
+        self.market.clear_log()
+        return dict(kinds)
 
 
 def rows_of(engine: Engine, model: type[Base], *, order: str = "id") -> list[Any]:

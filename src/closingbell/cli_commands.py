@@ -53,6 +53,7 @@ COMMANDS: dict[str, str] = {
     "run-daily-price-update": "closingbell.commands.prices:run_daily_price_update",
     "run-dividend-processor": "closingbell.commands.dividends:run_dividend_processor_command",
     "run-intraday-refresh": "closingbell.commands.intraday:run_intraday_refresh_command",
+    "run-price-sweep": "closingbell.commands.prices:run_price_sweep_command",
     "run-scheduler": "closingbell.commands.control:run_scheduler",
     "serve": "closingbell.commands.control:serve",
     "set-price": "closingbell.commands.manual:set_price",

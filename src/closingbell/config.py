@@ -93,6 +93,13 @@ class Settings(BaseSettings):
     close_unknown_after_sessions: int = Field(
         10, ge=0, description="A company that no provider knows on so many sessions is closed. 0: never."
     )
+    price_healing_requests: int = Field(
+        50, ge=0, description="Companies a daily run asks for known gaps alone; other gaps ride on other requests."
+    )
+    price_sweep_time: time = Field(time(18, 0), description="When prices are read again, New York time.")
+    price_sweep_minutes_after_close: int = Field(
+        120, ge=0, le=720, description="How long after the close of other exchanges their prices are read again."
+    )
     intraday_every_minutes: int = Field(
         15, ge=1, le=240, description="How often prices are refreshed while an exchange is open."
     )

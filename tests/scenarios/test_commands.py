@@ -99,7 +99,7 @@ def test_dry_run_as_json(house: House) -> None:
     result = house.command("run-daily-price-update", "--dry-run", "--format", "json")
 
     assert json.loads(result.stdout) == [
-        {"symbol": "AAPL", "first": "2012-11-29", "wanted": ["2012-11-29", "2012-11-30"]}
+        {"symbol": "AAPL", "first": "2012-11-29", "wanted": ["2012-11-29", "2012-11-30"], "by_quote": False}
     ]
 
 

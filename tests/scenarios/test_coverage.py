@@ -110,7 +110,7 @@ def test_old_bar_without_values_is_a_known_gap_and_a_new_one_is_missing(house: H
 def test_bar_set_aside_is_missing_and_counted(house: House) -> None:
     house.at("2012-11-29 16:31").hold("AAPL", since="2012-11-26")
     house.run()
-    house.market.misbehave("AAPL", "price_x100", endpoint="chart")
+    house.market.misbehave("AAPL", "price_x100")
     house.at("2012-11-30 16:31").run()
 
     [apple] = covered(house)

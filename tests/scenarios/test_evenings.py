@@ -88,19 +88,21 @@ def test_second_run_of_an_evening_changes_nothing(house: House) -> None:
     summary = house.run()
 
     assert summary.status is RunStatus.SUCCESS
-    assert summary.message == "5 of 5 expected closes up to 2012-11-30 stored"
+    assert summary.message == "5 of 5 expected closes up to 2012-11-30 stored; 1 quote request, 0 charts"
     assert outcomes(summary) == dict.fromkeys(SYMBOLS, "unchanged")
-    assert sorted(house.charts()) == [("AAPL",), ("FB",), ("GOOG",), ("IBM",), ("MSFT",)]
+    assert house.charts() == []
     assert everything(house.context.database.engine, without=logs) == before
 
 
-def test_next_session_settles_the_day_before(house: House) -> None:
+def test_sweep_after_the_next_session_settles_the_day_before(house: House) -> None:
     house.hold("AAPL", since="2012-11-29")
     house.run()
 
     summary = house.at("2012-12-03 16:31").run()
+    swept = house.at("2012-12-03 18:00").sweep("AAPL")
 
-    assert summary.message == "2 of 2 expected closes up to 2012-12-03 stored"
+    assert summary.message == "1 of 1 expected closes up to 2012-12-03 stored; 1 quote request, 0 charts"
+    assert swept.message == "1 company read again up to 2012-12-03; 1 close settled, 0 changed"
     assert house.states("AAPL") == {
         "2012-11-29": "settled",
         "2012-11-30": "settled",
@@ -131,13 +133,13 @@ def test_nothing_held_is_a_success_that_says_so(house: House) -> None:
     assert (log.status, log.stocks_processed, log.stocks_failed, log.error_message) == ("SUCCESS", 0, 0, None)
 
 
-def test_saturday_after_settling_asks_for_the_provisional_bar_only(house: House) -> None:
+def test_saturday_asks_for_the_provisional_bar_only(house: House) -> None:
     house.hold("AAPL", since="2012-11-29")
     house.run()
 
     summary = house.at("2012-12-01 12:00").run()
 
-    assert summary.message == "1 of 1 expected closes up to 2012-11-30 stored"
+    assert summary.message == "1 of 1 expected closes up to 2012-11-30 stored; 1 quote request, 0 charts"
     assert house.states("AAPL")["2012-11-30"] == "provisional"
 
 
@@ -276,7 +278,8 @@ def test_older_order_extends_the_history_backwards(house: House) -> None:
         "2012-11-29",
         "2012-11-30",
     ]
-    assert house.at("2012-11-30 17:00").run().message == "1 of 1 expected closes up to 2012-11-30 stored"
+    again = house.at("2012-11-30 17:00").run()
+    assert again.message == "1 of 1 expected closes up to 2012-11-30 stored; 1 quote request, 0 charts"
 
 
 def test_decade_is_fetched_with_one_request(house: House) -> None:

@@ -34,7 +34,7 @@ def hundredfold(house: House) -> None:
     """A close of 2012-11-30 that is a hundred times too high, set aside; what came before is stored."""
     house.at("2012-11-29 16:31").hold("AAPL", since="2012-11-26")
     house.run()
-    house.market.misbehave("AAPL", "price_x100", endpoint="chart")
+    house.market.misbehave("AAPL", "price_x100")
     house.at("2012-11-30 16:31").run()
 
 
@@ -129,7 +129,7 @@ def test_accepted_bar_stays_accepted_when_it_is_asked_for_by_force(house: House)
 def test_accepted_bar_in_place_of_a_stored_one_leaves_a_revision(house: House) -> None:
     house.hold("AAPL", since="2012-11-28")
     house.run()
-    house.market.misbehave("AAPL", "price_x100", endpoint="chart")
+    house.market.misbehave("AAPL", "price_x100")
     house.at("2012-11-30 17:00").run()
     assert house.closes("AAPL")["2012-11-30"] == "585.28"
 
@@ -147,7 +147,7 @@ def test_accepted_bar_in_place_of_a_stored_one_leaves_a_revision(house: House) -
 def test_accepting_one_bar_of_a_date_releases_the_others(house: House) -> None:
     hundredfold(house)
     house.market.behave()
-    house.market.misbehave("AAPL", "high_below_low", endpoint="chart")
+    house.market.misbehave("AAPL", "high_below_low")
     house.at("2012-11-30 17:00").run()
     assert [row.rule for row in doubtful(house)] == ["jump", "outside_range"]
     first, second = doubtful(house)
@@ -166,7 +166,7 @@ def test_accepting_one_bar_of_a_date_releases_the_others(house: House) -> None:
 @pytest.mark.parametrize("fault", ["zero_bar", "negative_volume"])
 def test_impossible_values_cannot_be_accepted(house: House, fault: str) -> None:
     house.hold("AAPL", since="2012-11-28")
-    house.market.misbehave("AAPL", fault, endpoint="chart")
+    house.market.misbehave("AAPL", fault)
     house.run()
 
     result = decide(house, "accept")
@@ -181,7 +181,7 @@ def test_impossible_values_cannot_be_accepted(house: House, fault: str) -> None:
 
 def test_bar_of_a_session_to_come_cannot_be_accepted(house: House) -> None:
     house.at("2012-11-29 16:31").hold("AAPL", since="2012-11-28")
-    house.market.misbehave("AAPL", "future_bar", endpoint="chart")
+    house.market.misbehave("AAPL", "future_bar")
     house.run()
 
     result = decide(house, "accept")
@@ -244,7 +244,7 @@ def test_other_values_after_a_rejection_are_set_aside_anew(house: House) -> None
     hundredfold(house)
     decide(house, "reject")
     house.market.behave()
-    house.market.misbehave("AAPL", "price_div100", endpoint="chart")
+    house.market.misbehave("AAPL", "price_div100")
 
     house.at("2012-11-30 18:00").run()
 

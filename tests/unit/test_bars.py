@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from closingbell.domain.bars import (
     Bar,
+    MergedBars,
     Neighbourhood,
     StoredBar,
     check_bars,
@@ -187,3 +188,31 @@ def test_answer_without_the_days_that_a_person_set() -> None:
     }
 
     assert without_manual([bar(MONDAY), bar(TUESDAY), bar(WEDNESDAY)], stored) == [bar(TUESDAY), bar(WEDNESDAY)]
+
+
+# --- Volume.
+
+
+def held_bar(volume: int, *, is_settled: bool = False) -> StoredBar:
+    bar = Bar(date(2012, 11, 30), 1_000_000, 1_200_000, 900_000, 1_100_000, volume)
+    return StoredBar(bar, is_settled, "yahoo", datetime(2012, 11, 30, 22, tzinfo=UTC))
+
+
+def told_again(held: StoredBar, **changes: int) -> MergedBars:
+    return merge_bars({held.bar.date: held}, [held.bar._replace(**changes)], settled_to=date(2012, 11, 30))
+
+
+def test_volume_of_a_bar_that_is_not_settled_only_grows() -> None:
+    assert [new.volume for _, new in told_again(held_bar(500), volume=700).changed] == [700]
+    smaller = told_again(held_bar(500), volume=300)
+    assert (smaller.changed, smaller.confirmed) == ([], [date(2012, 11, 30)])
+
+
+def test_new_price_with_a_smaller_volume_keeps_the_greater_one() -> None:
+    [(_, new)] = told_again(held_bar(500), volume=300, close=1_000_000).changed
+    assert (new.close, new.volume) == (1_000_000, 500)
+
+
+def test_settled_volume_that_is_asked_for_again_may_fall() -> None:
+    [(_, new)] = told_again(held_bar(500, is_settled=True), volume=300).changed
+    assert new.volume == 300

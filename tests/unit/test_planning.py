@@ -10,8 +10,13 @@ from closingbell.domain.planning import (
     CompanyState,
     SessionList,
     SessionTimes,
+    is_reread_due,
     next_ask_at,
+    plan_actions,
+    plan_companies,
     plan_company,
+    plan_reread,
+    reread_order,
     settled_until,
 )
 
@@ -134,3 +139,142 @@ def test_every_closed_session_is_settled_stored_or_wanted(settled: set[date], ga
 @pytest.mark.parametrize(("day", "close_day"), [(7, 7), (10, 12)])
 def test_an_order_counts_at_the_close_of_its_session_or_of_the_next(day: int, close_day: int) -> None:
     assert WEEK.close_on_or_after(date(2012, 11, day)) == datetime(2012, 11, close_day, 21, 0, tzinfo=UTC)
+
+
+# --- By quote, where that can do.
+
+
+def settled_to(day: int, *loose: int, **changes: object) -> CompanyState:
+    """Complete from the 5th to ``day``; later days in ``loose`` are provisional."""
+    held = {"covered_from": date(2012, 11, 5), "settled_until": date(2012, 11, day)}
+    return state(**held, loose=tuple((date(2012, 11, number), False) for number in loose), **changes)
+
+
+def quoted(company: CompanyState, calendar: SessionList = WEEK) -> tuple[bool, list[date]] | None:
+    item = plan_company(company, calendar, by_quote=True)
+    return (item.by_quote, list(item.wanted)) if item else None
+
+
+def test_only_the_newest_session_missing_is_asked_by_quote() -> None:
+    assert quoted(settled_to(8)) == (True, days(9))
+    assert quoted(settled_to(6, 7, 8)) == (True, days(9))
+
+
+def test_provisional_newest_session_is_asked_by_quote_again() -> None:
+    assert quoted(settled_to(8, 9)) == (True, days(9))
+
+
+def test_settled_company_is_not_asked() -> None:
+    assert quoted(settled_to(9)) is None
+
+
+def test_more_than_the_newest_missing_is_a_chart_of_all_that_is_open() -> None:
+    assert quoted(settled_to(6, 7)) == (False, days(7, 8, 9))
+    assert quoted(state()) == (False, days(5, 6, 7, 8, 9))
+
+
+def test_known_gap_before_the_newest_session_leaves_it_to_a_quote_only_when_it_is_not_the_one_before() -> None:
+    assert quoted(settled_to(6, 8, gaps=frozenset(days(7)))) == (True, days(9))
+
+
+def test_gap_that_is_due_needs_a_chart() -> None:
+    assert quoted(settled_to(8, due_gaps=frozenset(days(6)))) == (False, days(6, 9))
+
+
+def test_reason_for_a_chart_is_kept_with_the_item() -> None:
+    item = plan_company(settled_to(8, chart_only="a corporate action falls on this session"), WEEK, by_quote=True)
+    assert item is not None
+    assert (item.by_quote, item.note, list(item.wanted)) == (
+        False, "a corporate action falls on this session", days(9)
+    )  # fmt: skip
+    assert item.first == date(2012, 11, 5)
+
+
+def test_while_the_next_session_runs_a_quote_is_of_that_one() -> None:
+    running = sessions(5, 6, 7, 8, 9, 12, now=datetime(2012, 11, 12, 15, 0, tzinfo=UTC))
+    assert quoted(settled_to(8), running) == (False, days(9))
+    assert quoted(settled_to(8, 9), running) is None
+
+
+def test_bar_that_is_provisional_for_more_than_ten_sessions_is_read_again_by_the_daily_job() -> None:
+    month = sessions(*range(5, 17), now=datetime(2012, 11, 16, 22, 0, tzinfo=UTC))
+    late = settled_to(6, *range(7, 16))
+    assert quoted(late, month) == (True, days(16))
+    later = sessions(*range(5, 18), now=datetime(2012, 11, 17, 22, 0, tzinfo=UTC))
+    assert quoted(settled_to(6, *range(7, 17)), later) == (False, days(*range(7, 18)))
+
+
+def test_forced_or_dated_plans_never_go_by_quote() -> None:
+    for item in (
+        plan_company(settled_to(8), WEEK, by_quote=True, force=True),
+        plan_company(settled_to(8), WEEK, by_quote=True, on=date(2012, 11, 9)),
+    ):
+        assert item is not None
+        assert not item.by_quote
+
+
+def test_gaps_are_healed_newest_first_within_the_budget_and_ride_for_nothing() -> None:
+    companies = [
+        settled_to(8, symbol="OLD", due_gaps=frozenset(days(5))),
+        settled_to(8, symbol="NEW", due_gaps=frozenset(days(7))),
+        settled_to(6, symbol="RIDES", due_gaps=frozenset(days(5))),
+        settled_to(8, symbol="WELL"),
+    ]
+    items = plan_companies(companies, {"XNYS": WEEK}, most_healed=1)
+    assert {item.symbol: (item.by_quote, list(item.wanted)) for item in items} == {
+        "OLD": (True, days(9)),
+        "NEW": (False, days(7, 9)),
+        "RIDES": (False, days(5, 7, 8, 9)),
+        "WELL": (True, days(9)),
+    }
+
+
+# --- Read again.
+
+
+def test_reread_asks_for_the_month_and_wants_what_is_not_settled() -> None:
+    item = plan_reread(settled_to(6, 7, 8), WEEK)
+    assert item is not None
+    assert (item.first, list(item.wanted), item.missing_count) == (date(2012, 11, 5), days(7, 8, 9), 1)
+
+
+def test_reread_of_a_settled_company_still_wants_the_newest_session() -> None:
+    item = plan_reread(settled_to(9), WEEK)
+    assert item is not None
+    assert (list(item.wanted), item.missing_count) == (days(9), 0)
+
+
+def test_doubted_session_is_wanted_although_it_is_settled() -> None:
+    item = plan_reread(settled_to(8), WEEK, doubted=days(8))
+    assert item is not None
+    assert list(item.wanted) == days(8, 9)
+
+
+def test_company_that_nobody_holds_is_read_for_its_actions_alone() -> None:
+    item = plan_actions(settled_to(6), WEEK)
+    assert item is not None
+    assert (item.first, item.wanted) == (date(2012, 10, 9), ())
+
+
+def at(day: int) -> datetime:
+    return datetime(2012, 11, day, 23, 0, tzinfo=UTC)
+
+
+def test_every_company_has_its_weekday() -> None:
+    # Friday the 9th is the fifth weekday.
+    assert [number for number in range(10) if is_reread_due(number, WEEK, at(8))] == [4, 9]
+
+
+def test_company_that_was_read_since_the_close_is_not_due() -> None:
+    assert not is_reread_due(4, WEEK, at(9))
+
+
+def test_company_that_was_never_read_or_not_for_five_sessions_is_due() -> None:
+    assert is_reread_due(0, WEEK, None)
+    assert is_reread_due(0, WEEK, datetime(2012, 11, 5, 20, 59, tzinfo=UTC))
+    assert not is_reread_due(0, WEEK, datetime(2012, 11, 5, 21, 0, tzinfo=UTC))
+
+
+def test_those_that_wait_longest_are_read_first() -> None:
+    read = {14: (WEEK, at(8)), 4: (WEEK, at(7)), 3: (WEEK, at(8)), 7: (WEEK, None), 9: (WEEK, at(7))}
+    assert reread_order(read) == [7, 4, 9, 14]

@@ -27,7 +27,8 @@ from closingbell.commands.output import (
 from closingbell.domain.runs import GOOD_OUTCOMES, ItemOutcome, Outcome, RunStatus, RunSummary
 from closingbell.jobs.context import JOBS_EXTENSION, JobContext, Progress, current_context
 from closingbell.jobs.dividend_processor import process_after_prices
-from closingbell.jobs.price_planning import Selection, plan_refresh
+from closingbell.jobs.price_planning import Plan, Selection, plan_refresh, plan_sweep
+from closingbell.jobs.price_sweep import PRICE_SWEEP, sweep_prices
 from closingbell.jobs.price_updater import DAILY_PRICE_UPDATE, refresh_prices
 from closingbell.jobs.runner import Occasion
 from closingbell.stores.marks import claim_origin
@@ -49,9 +50,30 @@ def run_daily_price_update(symbols: tuple[str, ...] | None, dry_run: bool, wait:
     occasion = Occasion(requested_by=getpass.getuser(), arguments={"symbols": list(symbols)} if symbols else {})
     if wait or dry_run:
         job = partial(refresh_prices, occasion=occasion, job_name=DAILY_PRICE_UPDATE)
-        _run(job, Selection(symbols), dry_run=dry_run, format_=format_, with_dividends=True)
+        _run(job, Selection(symbols, by_quote=True), dry_run=dry_run, format_=format_, with_dividends=True)
     else:
         ask_scheduler(DAILY_PRICE_UPDATE, symbols, format_)
+
+
+@click.command("run-price-sweep", cls=Command)
+@symbols_option
+@click.option("--dry-run", is_flag=True, help="Print what would be fetched and stop.")
+@click.option("--wait/--no-wait", default=True, help="Run it here and now, or ask a scheduler to.", show_default=True)
+@format_option
+@with_appcontext
+def run_price_sweep_command(symbols: tuple[str, ...] | None, dry_run: bool, wait: bool, format_: str) -> None:
+    """Read the last month again, with dividends and splits, of every company whose turn it is; settles its bars."""
+    context = current_context()
+    configure_logs(context.settings.log_level, context.settings.log_format)
+    if dry_run:
+        claim_origin(context.database, context.settings.origin, clock=context.clock)
+        _print_plan(plan_sweep(context, symbols), format_)
+    elif wait:
+        occasion = Occasion(requested_by=getpass.getuser(), arguments={"symbols": list(symbols)} if symbols else {})
+        job = partial(sweep_prices, occasion=occasion, symbols=symbols)
+        _report(context, job, format_, with_dividends=True)
+    else:
+        ask_scheduler(PRICE_SWEEP, symbols, format_)
 
 
 def ask_scheduler(job_name: str, symbols: tuple[str, ...] | None, format_: str) -> None:
@@ -97,10 +119,18 @@ def _run(
     context = current_context()
     configure_logs(context.settings.log_level, context.settings.log_format)
     if dry_run:
-        _print_plan(context, selection, format_)
+        claim_origin(context.database, context.settings.origin, clock=context.clock)
+        _print_plan(plan_refresh(context, selection), format_)
         return
+    _report(context, lambda watched: job(watched, selection), format_, with_dividends=with_dividends)
+
+
+def _report(
+    context: JobContext, job: Callable[[JobContext], RunSummary], format_: str, *, with_dividends: bool
+) -> None:
+    """Carry out a job with progress on the screen; its outcome is the exit code."""
     with progress_on_screen(quiet=format_ == "json") as progress:
-        summary = job(replace(context, progress=progress), selection)
+        summary = job(replace(context, progress=progress))
     if format_ == "json":
         print_json(summary)
     else:
@@ -111,17 +141,20 @@ def _run(
     sys.exit(EXIT_CODES[summary.status])
 
 
-def _print_plan(context: JobContext, selection: Selection, format_: str) -> None:
-    claim_origin(context.database, context.settings.origin, clock=context.clock)
-    plan = plan_refresh(context, selection)
+def _print_plan(plan: Plan, format_: str) -> None:
     if format_ == "json":
-        print_json([{"symbol": item.symbol, "first": item.first, "wanted": item.wanted} for item in plan.items])
+        print_json(
+            [
+                {"symbol": item.symbol, "first": item.first, "wanted": item.wanted, "by_quote": item.by_quote}
+                for item in plan.items
+            ]
+        )
         return
     for item in plan.items:
         click.echo(item.in_words())
     for skipped in plan.skipped:
         click.echo(f"{skipped.symbol}  skipped: {skipped.message}")
-    click.echo(f"would send {len(plan.items)} requests" if plan.items else "nothing is due")
+    click.echo(f"would send {plan.requests_in_words()}" if plan.items else "nothing is due")
 
 
 def print_summary(summary: RunSummary) -> None:

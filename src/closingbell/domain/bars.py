@@ -205,11 +205,18 @@ def merge_bars(stored: dict[date, StoredBar], answered: Sequence[Bar], *, settle
             merged.new.append(bar)
         elif held.provider == MANUAL:
             unchanged += 1
-        elif held.flag == INTRADAY or not same_bar(held.bar, bar):
+        elif held.flag == INTRADAY:
             # The session's own bar takes the place of one made while it ran, also where both say the same.
             merged.changed.append((held, bar))
+        elif not same_bar(held.bar, told := _grown(held, bar)):
+            merged.changed.append((held, told))
         else:
             unchanged += 1
             if not held.is_settled and settled_to is not None and bar.date <= settled_to:
                 merged.confirmed.append(bar.date)
     return MergedBars(merged.new, merged.changed, merged.confirmed, unchanged)
+
+
+def _grown(held: StoredBar, bar: Bar) -> Bar:
+    """The answer with the greater of both volumes while a bar is not settled: what was traded was traded."""
+    return bar if held.is_settled or bar.volume >= held.bar.volume else bar._replace(volume=held.bar.volume)

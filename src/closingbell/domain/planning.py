@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Container, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
 from typing import NamedTuple
 
@@ -13,6 +13,10 @@ from closingbell.domain.days import NO_BARS, NO_DAYS, DaySet, StoredDays
 
 # How long to wait before a gap that the provider could not fill is asked for again; then never.
 GAP_WAITS = tuple(timedelta(days=days) for days in (1, 2, 4, 8, 16, 32, 64, 128))
+# A whole answer is asked for from this long before now: the last month, with its dividends and splits.
+REREAD = timedelta(days=31)
+# A bar is read again within so many sessions; the daily job itself does it when twice as many have passed.
+REREAD_SESSIONS = 5
 
 
 class SessionTimes(NamedTuple):
@@ -30,6 +34,7 @@ class SessionList:
         self.mic = mic
         self.dates = [session.date for session in sessions]
         self.close_at = {session.date: session.close_at for session in sessions}
+        self.open_at = {session.date: session.open_at for session in sessions}
         self.closed_count = sum(session.close_at <= now for session in sessions)
         self.closed = self.dates[: self.closed_count]
         self.closed_set = frozenset(self.closed)
@@ -58,6 +63,20 @@ class SessionList:
         """The last session that has closed."""
         return self.closed[-1] if self.closed else None
 
+    def before(self, day: date) -> date | None:
+        """The session before ``day``."""
+        position = bisect_left(self.dates, day)
+        return self.dates[position - 1] if position else None
+
+    def next_open(self, day: date) -> datetime | None:
+        """When the session after ``day`` opens, as far as it is known."""
+        position = bisect_right(self.dates, day)
+        return self.open_at[self.dates[position]] if position < len(self.dates) else None
+
+    def closed_since(self, moment: datetime) -> int:
+        """How many sessions have closed after ``moment``; no more than a month of them are looked at."""
+        return sum(self.close_at[day] > moment for day in self.closed[-31:])
+
     def young_from(self, count: int) -> date:
         """The first of the ``count`` newest closed sessions."""
         return self.closed[-count:][0] if self.closed else date.max
@@ -75,7 +94,8 @@ class CompanyState:
 
     ``needed_from``: the first session that should be there; ``covered_from`` and ``settled_until`` bound the range in
     which every expected session is settled or known as a gap; ``loose`` are the days outside that range that have a bar
-    (date, is settled); ``gaps`` are sessions that the provider cannot fill and that are not to be asked for now.
+    (date, is settled); ``gaps`` are sessions that the provider cannot fill and that are not to be asked for now;
+    ``chart_only`` says why no quote can do for the newest session.
     """
 
     company_id: int | None
@@ -88,11 +108,21 @@ class CompanyState:
     gaps: frozenset[date] = frozenset()
     due_gaps: frozenset[date] = frozenset()
     gap_counts: Mapping[date, int] = field(default_factory=dict)
+    chart_only: str | None = None
+
+    def holds(self, day: date) -> bool:
+        """Whether ``day`` is stored, settled or provisional, or known as a gap."""
+        is_complete = day in _complete_days(self, DaySet.of([day]))
+        return is_complete or day in self.gaps or day in StoredDays.of(self.loose).closes
 
 
 @dataclass(frozen=True, slots=True)
 class FetchItem:
-    """One request: a company and the sessions wanted of it; the answer always runs from ``first`` to now."""
+    """What is wanted of one company; ``by_quote``: its newest session from a request for many companies.
+
+    Otherwise the company has a request of its own, a chart: the answer runs from ``first`` to now. ``since`` is where
+    it begins when that is earlier than what is wanted; ``note`` says why a chart is needed where a quote would do.
+    """
 
     company_id: int | None
     symbol: str
@@ -100,46 +130,170 @@ class FetchItem:
     wanted: tuple[date, ...]
     missing_count: int
     is_forced: bool = False
+    by_quote: bool = False
+    since: date | None = None
+    note: str | None = None
 
     @property
     def first(self) -> date:
-        """The earliest session wanted."""
-        return self.wanted[0]
+        """The earliest date asked for."""
+        return self.since or self.wanted[0]
 
     @property
     def last(self) -> date:
         """The newest session wanted."""
-        return self.wanted[-1]
+        return self.wanted[-1] if self.wanted else date.min
 
     def in_words(self) -> str:
         """``AAPL  2012-09-04 to 2012-11-30: 60 missing, 1 provisional``."""
-        span = f"{self.first} to {self.last}" if self.first != self.last else f"{self.first}"
+        last = self.wanted[-1] if self.wanted else self.first
+        span = f"{self.first} to {last}" if self.first != last else f"{self.first}"
         provisional = len(self.wanted) - self.missing_count
         parts = [f"{self.missing_count} missing"] if self.missing_count else []
         if provisional:
             parts.append(f"{provisional} {'asked again' if self.is_forced else 'provisional'}")
-        return f"{self.symbol}  {span}: {', '.join(parts)}"
+        if self.by_quote:
+            parts.append("by quote")
+        return f"{self.symbol}  {span}: {', '.join(parts or ['its dividends and splits'])}"
 
 
 def plan_company(
-    state: CompanyState, sessions: SessionList, *, on: date | None = None, force: bool = False
+    state: CompanyState,
+    sessions: SessionList,
+    *,
+    on: date | None = None,
+    force: bool = False,
+    by_quote: bool = False,
 ) -> FetchItem | None:
     """What to ask for one company, or None when everything that should be there is there.
 
-    ``on`` narrows the plan to one session; ``force`` asks again even for what is settled.
+    ``on`` narrows the plan to one session; ``force`` asks again even for what is settled. With ``by_quote`` the newest
+    session comes from a quote where that can do, and what is provisional is left to the next re-read.
     """
     newest = sessions.newest()
     if newest is None:
         return None
+    if by_quote and on is None and not force:
+        return _plan_by_quote(state, sessions, newest)
     # As sets of days: thousands of companies times decades of sessions are compared in a moment.
     expected = sessions.closed_days.between(on or state.needed_from, on or newest)
     complete, loose = _complete_days(state, expected), StoredDays.of(state.loose)
     settled = complete | loose.settled | DaySet.of(state.gaps)
     wanted = expected if force else expected - settled
+    return _item(state, wanted, missing_count=len(wanted - complete - loose.closes), is_forced=force)
+
+
+def plan_companies(
+    states: Sequence[CompanyState], calendar_of: Mapping[str, SessionList], *, most_healed: int
+) -> list[FetchItem]:
+    """The daily plan: quotes where they can do, charts where they can't, and gaps that are due asked for again.
+
+    A gap rides on a chart that is asked for anyway. Of the companies that would need one for their gaps alone,
+    ``most_healed`` get it, those with the newest gaps first; the others' gaps stay due.
+    """
+    items: dict[str, FetchItem | None] = {}
+    for_gaps_alone: list[CompanyState] = []
+    for state in states:
+        sessions = calendar_of[state.mic]
+        spared = replace(state, gaps=state.gaps | state.due_gaps, due_gaps=frozenset()) if state.due_gaps else state
+        item = plan_company(spared, sessions, by_quote=True)
+        if state.due_gaps and item is not None and not item.by_quote:
+            item = plan_company(state, sessions, by_quote=True)
+        elif state.due_gaps:
+            for_gaps_alone.append(state)
+        items[state.symbol] = item
+    for_gaps_alone.sort(key=lambda state: max(state.due_gaps), reverse=True)
+    for state in for_gaps_alone[:most_healed]:
+        items[state.symbol] = plan_company(state, calendar_of[state.mic], by_quote=True)
+    return [item for item in items.values() if item is not None]
+
+
+def _plan_by_quote(state: CompanyState, sessions: SessionList, newest: date) -> FetchItem | None:
+    """A quote for the newest session if nothing else is missing; a chart for everything open if there is more."""
+    missing, provisional = _open_days(state, sessions, newest)
+    latest = DaySet.of([newest])
+    if missing - latest or _is_overdue(provisional, sessions):
+        return _item(state, missing | provisional, missing_count=len(missing))
+    # While the next session runs, a quote is of that one; a chart then asks only for what is missing.
+    is_settling = newest in provisional and sessions.running is None
+    if not missing and not is_settling:
+        return None
+    before = sessions.before(newest)
+    if state.chart_only is None and sessions.running is None and before is not None and state.holds(before):
+        return _item(state, latest, missing_count=len(missing), by_quote=True)
+    reread = plan_reread(state, sessions)
+    return reread and replace(reread, note=state.chart_only)
+
+
+def _open_days(state: CompanyState, sessions: SessionList, newest: date) -> tuple[DaySet, DaySet]:
+    """Expected sessions that are missing, and those whose bar may still move."""
+    expected = sessions.closed_days.between(state.needed_from, newest)
+    loose = StoredDays.of(state.loose)
+    outside = expected - _complete_days(state, expected)
+    return outside - loose.closes - DaySet.of(state.gaps), outside & loose.provisional
+
+
+def _is_overdue(provisional: DaySet, sessions: SessionList) -> bool:
+    """Whether the re-read that settles a bar did not come in twice the time that it has."""
+    return bool(provisional) and provisional.first < sessions.young_from(2 * REREAD_SESSIONS)
+
+
+def plan_reread(state: CompanyState, sessions: SessionList, *, doubted: Iterable[date] = ()) -> FetchItem | None:
+    """The last month of one company: everything in it that is not settled, and ``doubted`` sessions that are.
+
+    The newest session is always among what is wanted: an answer without it is short.
+    """
+    newest = sessions.newest()
+    if newest is None:
+        return None
+    since = max(newest - REREAD, state.needed_from)
+    missing, provisional = (days.between(since, newest) for days in _open_days(state, sessions, newest))
+    wanted = missing | provisional | DaySet.of([*doubted, newest])
+    return _item(state, wanted, missing_count=len(missing), since=min(since, wanted.first))
+
+
+def plan_actions(state: CompanyState, sessions: SessionList) -> FetchItem | None:
+    """The last month's dividends and splits of a company that nobody holds any more; its bars are not wanted."""
+    newest = sessions.newest()
+    if newest is None:
+        return None
+    return FetchItem(state.company_id, state.symbol, state.mic, (), 0, since=newest - REREAD)
+
+
+def is_reread_due(company_id: int, sessions: SessionList, read_at: datetime | None) -> bool:
+    """Whether a company is to be read again: it is its weekday, or five sessions have closed since it was read.
+
+    Company numbers are spread over the weekdays; the second rule catches holidays and failures.
+    """
+    newest = sessions.newest()
+    if newest is None or read_at is None:
+        return newest is not None
+    closed = sessions.closed_since(read_at)
+    return closed >= REREAD_SESSIONS or (closed > 0 and company_id % 5 == min(newest.weekday(), 4))
+
+
+def reread_order(read: Mapping[int, tuple[SessionList, datetime | None]]) -> list[int]:
+    """The companies whose turn it is (number -> sessions, when last read), those first that wait longest."""
+    due = [number for number, (sessions, read_at) in read.items() if is_reread_due(number, sessions, read_at)]
+    longest = datetime.min.replace(tzinfo=UTC)
+    return sorted(due, key=lambda number: (read[number][1] or longest, number))
+
+
+def _item(
+    state: CompanyState,
+    wanted: DaySet,
+    *,
+    missing_count: int,
+    is_forced: bool = False,
+    by_quote: bool = False,
+    since: date | None = None,
+    note: str | None = None,
+) -> FetchItem | None:
     if not wanted:
         return None
-    missing_count = len(wanted - complete - loose.closes)
-    return FetchItem(state.company_id, state.symbol, state.mic, tuple(wanted), missing_count, is_forced=force)
+    return FetchItem(
+        state.company_id, state.symbol, state.mic, tuple(wanted), missing_count, is_forced, by_quote, since, note
+    )
 
 
 def _complete_days(state: CompanyState, expected: DaySet) -> DaySet:

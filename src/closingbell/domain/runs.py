@@ -47,6 +47,7 @@ class ItemOutcome:
     message: str | None = None
     attempt_count: int = 0
     duration_ms: int = 0
+    settled_count: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,3 +122,15 @@ def in_words(job_name: str, items: Sequence[ItemOutcome], newest: str) -> str:
             reasons[reason] = reasons.get(reason, 0) + 1
     told = "".join(f", {count} {reason}" for reason, count in sorted(reasons.items()))
     return f"{covered} of {expected} expected closes up to {newest} stored{told}"
+
+
+def swept_in_words(items: Sequence[ItemOutcome], newest: str) -> str:
+    """A sweep in one sentence: "20 companies read again up to 2012-11-30, 19 well; 60 closes settled, 1 changed"."""
+    if not items:
+        return "nobody's turn: every company was read within five sessions"
+    good = sum(item.outcome in GOOD_OUTCOMES for item in items)
+    told = "" if good == len(items) else f", {good} of them well"
+    settled, changed = sum(item.settled_count for item in items), sum(item.changed_count for item in items)
+    companies = "1 company" if len(items) == 1 else f"{len(items)} companies"
+    closes = "1 close" if settled == 1 else f"{settled} closes"
+    return f"{companies} read again up to {newest}{told}; {closes} settled, {changed} changed"

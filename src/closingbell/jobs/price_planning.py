@@ -8,37 +8,74 @@ from datetime import date, datetime, timedelta
 
 from closingbell import calendars
 from closingbell.domain.days import NO_BARS, StoredDays
-from closingbell.domain.planning import CompanyState, FetchItem, SessionList, plan_company
+from closingbell.domain.planning import (
+    CompanyState,
+    FetchItem,
+    SessionList,
+    plan_actions,
+    plan_companies,
+    plan_company,
+    plan_reread,
+    reread_order,
+)
 from closingbell.domain.runs import ItemOutcome, Outcome
 from closingbell.domain.schedules import NEW_YORK
 from closingbell.errors import ClosedDayError, UsageError
 from closingbell.jobs.context import JobContext
 from closingbell.jobs.market_time import DAYS_FOR_UNHELD, load_session_list
-from closingbell.stores import companies, prices
+from closingbell.stores import actions, companies, prices, quarantine
 from closingbell.stores.companies import CompanyFacts, why_over
 
 # A company that nobody holds is brought up to date for this many sessions.
 SESSIONS_FOR_UNHELD = 5
+# Dividends of what was sold may still be owed: it is read again for so long after the last trade.
+ACTIONS_AFTER_TRADE = timedelta(days=400)
+# How many companies one request for quotes names.
+QUOTES_PER_REQUEST = 100
 
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """What a person asks for: symbols (None: every company held), one session (None: all that should be there)."""
+    """What is asked for: symbols (None: every company held), one session (None: all that should be there).
+
+    With ``by_quote`` the newest session comes from quotes where they can do.
+    """
 
     symbols: tuple[str, ...] | None = None
     on: date | None = None
     force: bool = False
+    by_quote: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What a run will fetch: items, what is held of their companies, and the sessions of their exchanges."""
+    """What a run will fetch: items, what is held of their companies, and the sessions of their exchanges.
+
+    Items that go ``by_quote`` share requests; each of the others is a request of its own.
+    """
 
     items: tuple[FetchItem, ...]
     skipped: tuple[ItemOutcome, ...]
     states: dict[str, CompanyState]
     companies: dict[str, CompanyFacts]
     sessions: dict[str, SessionList]
+
+    @property
+    def quoted(self) -> list[FetchItem]:
+        """What quotes may do for."""
+        return [item for item in self.items if item.by_quote]
+
+    @property
+    def charts(self) -> list[FetchItem]:
+        """What is asked for by company."""
+        return [item for item in self.items if not item.by_quote]
+
+    def requests_in_words(self) -> str:
+        """``3 requests: 1 for 12 quotes, 2 charts``."""
+        quotes, charts = -(-len(self.quoted) // QUOTES_PER_REQUEST), len(self.charts)
+        if not quotes:
+            return f"{charts} requests"
+        return f"{quotes + charts} requests: {quotes} for {len(self.quoted)} quotes, {charts} charts"
 
     def newest_in_words(self) -> str:
         """The newest closed session over all exchanges of the plan."""
@@ -65,20 +102,68 @@ def plan_refresh(context: JobContext, selection: Selection) -> Plan:
     }
     _refuse_closed_day(selection, calendar_of, now)
     states = _load_states(context, chosen, calendar_of, now)
-    items, skipped = [], []
-    for state in states:
-        item = plan_company(state, calendar_of[state.mic], on=selection.on, force=selection.force)
-        if item is not None:
-            items.append(item)
-        elif selection.symbols is not None or selection.on is not None:
-            skipped.append(_skip(state, selection, calendar_of[state.mic]))
+    items = _items(context, states, calendar_of, selection)
+    planned = {item.symbol for item in items}
+    is_narrowed = selection.symbols is not None or selection.on is not None
+    skipped = [
+        _skip(state, selection, calendar_of[state.mic])
+        for state in states
+        if is_narrowed and state.symbol not in planned
+    ]
+    return _plan(items, [*over, *skipped], states, chosen, calendar_of)
+
+
+def plan_sweep(context: JobContext, symbols: tuple[str, ...] | None = None) -> Plan:
+    """Decide whose last month is read again: whoever's turn it is, those first that wait longest; or ``symbols``."""
+    now = context.clock.now()
+    selection = Selection(symbols)
+    chosen, over = _apart_closed(_choose(context, selection), selection, now)
+    with context.database.read() as connection:
+        read_at = companies.load_read_at(connection)
+        sold = [] if symbols else companies.load_traded_since(connection, (now - ACTIONS_AFTER_TRADE).date())
+    held = {company.symbol for company in chosen}
+    today = now.astimezone(NEW_YORK).date()
+    sold = [facts for facts in sold if facts.symbol not in held and not facts.is_over(today)]
+    chosen += [_Chosen(facts.symbol, facts.mic, facts, None) for facts in sold]
+    calendar_of = {
+        mic: load_session_list(context, mic, first, now=now) for mic, first in _first_dates(chosen, selection, now)
+    }
+    if symbols is None:
+        by_id = {company.facts.id: company for company in chosen if company.facts is not None}
+        due = reread_order({key: (calendar_of[one.mic], read_at.get(key)) for key, one in by_id.items()})
+        chosen = [by_id[key] for key in due]
+    states = _load_states(context, chosen, calendar_of, now)
+    sold_symbols = {facts.symbol for facts in sold}
+    planned = (
+        (plan_actions if state.symbol in sold_symbols else plan_reread)(state, calendar_of[state.mic])
+        for state in states
+    )
+    return _plan([item for item in planned if item is not None], over, states, chosen, calendar_of)
+
+
+def _plan(
+    items: Sequence[FetchItem],
+    skipped: Sequence[ItemOutcome],
+    states: Sequence[CompanyState],
+    chosen: Sequence[_Chosen],
+    calendar_of: dict[str, SessionList],
+) -> Plan:
     return Plan(
         tuple(items),
-        (*over, *skipped),
+        tuple(skipped),
         {state.symbol: state for state in states},
         {company.symbol: company.facts for company in chosen if company.facts is not None},
         calendar_of,
     )
+
+
+def _items(
+    context: JobContext, states: Sequence[CompanyState], calendar_of: dict[str, SessionList], selection: Selection
+) -> list[FetchItem]:
+    if selection.by_quote:
+        return plan_companies(states, calendar_of, most_healed=context.settings.price_healing_requests)
+    planned = (plan_company(state, calendar_of[state.mic], on=selection.on, force=selection.force) for state in states)
+    return [item for item in planned if item is not None]
 
 
 def _choose(context: JobContext, selection: Selection) -> list[_Chosen]:
@@ -144,6 +229,9 @@ def _load_states(
         covered = prices.load_coverage(connection, ids)
         loose = prices.load_loose(connection, ids, covered)
         gaps = prices.load_gaps(connection, ids)
+        newest = {day for calendar in calendar_of.values() if (day := calendar.newest())}
+        on_ex_date = actions.load_on(connection, newest)
+        set_aside = quarantine.load_open_on(connection, newest)
     states = []
     for company in chosen:
         first = company.held_since or calendar_of[company.mic].young_from(SESSIONS_FOR_UNHELD)
@@ -151,10 +239,21 @@ def _load_states(
             states.append(CompanyState(None, company.symbol, company.mic, first))
             continue
         key = company.facts.id
+        its_newest = (key, calendar_of[company.mic].newest())
+        why = _why_chart(company.facts, on_ex_date=its_newest in on_ex_date, is_set_aside=its_newest in set_aside)
         states.append(
-            _known_state(company.facts, first, covered.get(key), loose.get(key, NO_BARS), gaps.get(key, {}), now)
+            _known_state(company.facts, first, covered.get(key), loose.get(key, NO_BARS), gaps.get(key, {}), now, why)
         )
     return states
+
+
+def _why_chart(facts: CompanyFacts, *, on_ex_date: bool, is_set_aside: bool) -> str | None:
+    """Why no quote can do for the newest session."""
+    if facts.currency is None:
+        return "nothing is known of the company yet"
+    if on_ex_date:
+        return "a corporate action falls on this session"
+    return "a bar of this session was set aside" if is_set_aside else None
 
 
 def _known_state(
@@ -164,6 +263,7 @@ def _known_state(
     loose: StoredDays,
     gaps: dict[date, tuple[int, datetime | None]],
     now: datetime,
+    chart_only: str | None,
 ) -> CompanyState:
     due = {day for day, (_, next_ask_at) in gaps.items() if next_ask_at is not None and next_ask_at <= now}
     return CompanyState(
@@ -177,6 +277,7 @@ def _known_state(
         gaps=frozenset(gaps) - due,
         due_gaps=frozenset(due),
         gap_counts={day: count for day, (count, _) in gaps.items()},
+        chart_only=chart_only,
     )
 
 

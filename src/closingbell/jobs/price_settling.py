@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from closingbell.domain.bars import (
@@ -20,7 +20,7 @@ from closingbell.domain.bars import (
     merge_bars,
     without_manual,
 )
-from closingbell.domain.corporate_actions import splits_of
+from closingbell.domain.corporate_actions import CorporateAction, splits_of
 from closingbell.domain.planning import CompanyState, FetchItem, SessionList, next_ask_at, settled_until
 from closingbell.domain.runs import ItemOutcome, Outcome
 from closingbell.domain.series_checks import SeriesAround, check_series
@@ -29,6 +29,8 @@ from closingbell.jobs.action_storing import ToldActions
 from closingbell.jobs.price_planning import Plan
 from closingbell.providers.base import DailyHistory
 
+# Calendar days that hold the sessions which an answer's bars are compared with.
+CONTEXT = timedelta(days=32)
 WRONG_CURRENCY = "wrong_currency"
 NO_VOLUME = "no_volume"
 # Among fewer bars nobody can tell which of two levels is the wrong one; the jump rule still looks at them.
@@ -102,6 +104,7 @@ def ended(
     stored: int = 0,
     changed: int = 0,
     quarantined: int = 0,
+    settled: int = 0,
     error_kind: str | None = None,
     message: str | None = None,
 ) -> ItemOutcome:
@@ -119,6 +122,7 @@ def ended(
         message=message,
         attempt_count=fetched.attempt_count,
         duration_ms=fetched.duration_ms,
+        settled_count=settled,
     )
 
 
@@ -146,7 +150,7 @@ def settle(
         previous_close=previous_close,
     )
     answered = without_manual(_wanted_bars(history.bars, item, calendar), stored)
-    checked = _check(answered, history, stored, around)
+    checked = _still_open(check_answer(answered, history.actions, stored, around), item, stored)
     settled_to = calendar.last_settled(history.fetched_at)
     merged = merge_bars(stored, checked.good, settled_to=settled_to)
     # A price of during the session is not the close that is expected.
@@ -187,14 +191,26 @@ def _told_actions(
     )
 
 
-def _check(
-    bars: Sequence[Bar], history: DailyHistory, stored: dict[date, StoredBar], around: Neighbourhood
+def _still_open(checked: CheckedBars, item: FetchItem, stored: dict[date, StoredBar]) -> CheckedBars:
+    """What an answer may say: of what was wanted, and of what is not settled. A settled bar stays as it is."""
+    closed = {day for day, held in stored.items() if held.is_settled}.difference(item.wanted)
+    if not closed:
+        return checked
+    return CheckedBars(
+        [bar for bar in checked.good if bar.date not in closed],
+        {day: flag for day, flag in checked.flagged.items() if day not in closed},
+        [finding for finding in checked.findings if finding.bar.date not in closed],
+    )
+
+
+def check_answer(
+    bars: Sequence[Bar], actions: Sequence[CorporateAction], stored: Mapping[date, StoredBar], around: Neighbourhood
 ) -> CheckedBars:
     """What each bar says by itself, and what its neighbours say of it; a bar without volume is only flagged."""
     odd: dict[Bar, str] = {}
     if len(stored.keys() | {bar.date for bar in bars}) >= ENOUGH_NEIGHBOURS:
         context = SeriesAround([stored[day].bar for day in sorted(stored)])
-        doubts = check_series(bars, history.actions, context)
+        doubts = check_series(bars, actions, context)
         odd = {found.bar: found.rule for found in doubts if found.bar is not None}
     checked = check_bars([bar for bar in bars if odd.get(bar, NO_VOLUME) == NO_VOLUME], around)
     for bar, rule in odd.items():
@@ -276,7 +292,7 @@ def _outcome(
     missing = [day for day in expected if day not in present]
     findings = checked.findings
     written = len(merged.new) + len(merged.changed)
-    outcome, error_kind, message = Outcome.UNCHANGED, None, None
+    outcome, error_kind, message = Outcome.UNCHANGED, None, item.note
     if findings:
         outcome, error_kind = Outcome.QUARANTINED, findings[0].rule
         message = _first_and_rest([finding.sentence for finding in findings])
@@ -293,6 +309,7 @@ def _outcome(
         stored=len(merged.new),
         changed=len(merged.changed),
         quarantined=len(findings),
+        settled=len(merged.confirmed),
         error_kind=error_kind,
         message=message,
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import Connection
@@ -14,14 +14,11 @@ from closingbell.errors import RunLostError
 from closingbell.jobs.action_storing import store_told
 from closingbell.jobs.context import JobContext
 from closingbell.jobs.price_planning import Plan
-from closingbell.jobs.price_settling import Fetched, Known, Settling, not_answered, settle, wrong_currency
+from closingbell.jobs.price_settling import CONTEXT, Fetched, Known, Settling, not_answered, settle, wrong_currency
 from closingbell.jobs.runner import Run
 from closingbell.providers.base import DailyHistory
 from closingbell.stores import actions, companies, job_log, prices, quarantine
 from closingbell.stores.bulk import raw_instant
-
-# Calendar days that hold the sessions which an answer's bars are compared with.
-CONTEXT = timedelta(days=32)
 
 
 @dataclass(slots=True)

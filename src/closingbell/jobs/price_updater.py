@@ -17,6 +17,7 @@ from closingbell.jobs.context import JobContext, current_context
 from closingbell.jobs.dividend_processor import process_after_prices
 from closingbell.jobs.fan_out import fan_out
 from closingbell.jobs.price_planning import Plan, Selection, plan_refresh
+from closingbell.jobs.price_quotes import Asked, take_quotes
 from closingbell.jobs.price_settling import Fetched
 from closingbell.jobs.price_storing import store_chunk, store_planned
 from closingbell.jobs.runner import Ending, Occasion, Run, carry_out
@@ -39,14 +40,14 @@ CHUNK_AGE_S = 5.0
 
 def update_daily_prices(context: JobContext | None = None, occasion: Occasion | None = None) -> RunSummary:
     """Fetch and store every end-of-day bar that should be there and is not, of every company that somebody holds."""
-    return refresh_prices(context, Selection(), occasion, job_name=DAILY_PRICE_UPDATE)
+    return refresh_prices(context, Selection(by_quote=True), occasion, job_name=DAILY_PRICE_UPDATE)
 
 
 def run_daily_price_update(
     context: JobContext, occasion: Occasion, *, symbols: Sequence[str] | None = None
 ) -> RunSummary:
     """The daily job as the scheduler and people run it; ``symbols`` narrows it. Dividends are looked at afterwards."""
-    selection = Selection(tuple(symbols) if symbols else None)
+    selection = Selection(tuple(symbols) if symbols else None, by_quote=True)
     summary = refresh_prices(context, selection, occasion, job_name=DAILY_PRICE_UPDATE)
     process_after_prices(context)
     return summary
@@ -59,10 +60,10 @@ def refresh_prices(
     *,
     job_name: str = REFRESH_PRICES,
 ) -> RunSummary:
-    """The same for chosen companies and dates."""
+    """The same for chosen companies and dates; each is asked for by itself unless the selection says otherwise."""
     context = context or current_context()
     chosen = selection or Selection()
-    if chosen != Selection():
+    if chosen.symbols is not None or chosen.on is not None:
         # A question that cannot be answered is refused before it becomes a run.
         claim_origin(context.database, context.settings.origin, clock=context.clock)
         plan_refresh(context, chosen)
@@ -74,31 +75,44 @@ def _refresh(context: JobContext, run: Run, selection: Selection) -> Ending:
     run.items.extend(plan.skipped)
     for item in plan.skipped:
         context.progress.ended(item)
-    context.progress.planned(len(plan.items))
-    if plan.items:
-        _fetch_and_store(context, run, plan)
+    asked = fetch_and_store(context, run, plan)
     closed = note_unknown(context, run, plan)
     ask_second_opinions(context, run)
     expected = [item for item in run.items if item.outcome is not Outcome.SKIPPED]
-    message = in_words(run.job_name, expected, plan.newest_in_words()) + closed_in_words(closed)
+    told = in_words(run.job_name, expected, plan.newest_in_words())
+    message = told + asked.in_words() + closed_in_words(closed)
     return Ending(status_from_coverage(run.items), message)
 
 
-def _fetch_and_store(context: JobContext, run: Run, plan: Plan) -> None:
-    """Fetch with many threads, store with this one: a chunk a transaction."""
+def fetch_and_store(context: JobContext, run: Run, plan: Plan) -> Asked:
+    """Carry out a plan: quotes first, and charts for what they cannot do; how it was asked."""
+    asked = Asked()
+    context.progress.planned(len(plan.items))
+    if not plan.items:
+        return asked
     provider = context.open_provider()
     before = provider.request_count
     store_planned(context, run, len(plan.items))
     try:
-        answers = fan_out(
-            partial(_fetch_one, context, run, provider), plan.items, concurrency=context.settings.yahoo_concurrency
-        )
-        for chunk in _chunks(answers):
-            outcomes = store_chunk(context, run, plan, chunk)
-            for outcome in outcomes:
-                context.progress.ended(outcome)
+        charts = [*plan.charts, *take_quotes(context, run, plan, provider, asked)]
+        asked.charts = len(charts)
+        _fetch_charts(context, run, plan, provider, charts)
     finally:
         run.request_count = provider.request_count - before
+    return asked
+
+
+def _fetch_charts(
+    context: JobContext, run: Run, plan: Plan, provider: PriceProvider, items: Sequence[FetchItem]
+) -> None:
+    """Fetch with many threads, store with this one: a chunk a transaction."""
+    answers = fan_out(
+        partial(_fetch_one, context, run, provider), items, concurrency=context.settings.yahoo_concurrency
+    )
+    for chunk in _chunks(answers):
+        outcomes = store_chunk(context, run, plan, chunk)
+        for outcome in outcomes:
+            context.progress.ended(outcome)
 
 
 def _fetch_one(context: JobContext, run: Run, provider: PriceProvider, item: FetchItem) -> Fetched:

@@ -69,6 +69,16 @@ def jobs_of(settings: Settings) -> dict[str, Job]:
             arguments=("symbols",),
         ),
         Job(
+            "price_sweep",
+            "the last month of some companies read again: settles closes, notices dividends and splits",
+            OnSessions(
+                settings.price_sweep_time,
+                after_close=timedelta(minutes=settings.price_sweep_minutes_after_close),
+            ),
+            "closingbell.jobs.price_sweep:run_price_sweep",
+            arguments=("symbols",),
+        ),
+        Job(
             "intraday_price_refresh",
             "minute prices of what was traded or is watched",
             WithinSessions(every=timedelta(minutes=settings.intraday_every_minutes)),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import date, datetime
 from decimal import Decimal
@@ -77,6 +77,13 @@ def _ratios(
             of_company = splits.setdefault(company_id, {})
             of_company[ex_date] = of_company.get(ex_date, Fraction(1)) * Fraction(numerator or 1, denominator or 1)
     return splits
+
+
+def load_on(connection: Connection, days: Iterable[date]) -> set[tuple[int, date]]:
+    """Companies with a corporate action on one of these ex-dates: (company, ex-date)."""
+    row = CorporateActionRow
+    query = select(row.company_id, row.ex_date).where(row.ex_date.in_(list(days)), row.is_cancelled.is_(False))
+    return {(company_id, day) for company_id, day in connection.execute(query)}
 
 
 def load_actions(

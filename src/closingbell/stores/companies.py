@@ -22,7 +22,7 @@ _TRADES = ("BUY", "SELL")
 
 @dataclass(frozen=True, slots=True)
 class CompanyFacts:
-    """What planning needs to know of a company; ``currency`` is None until a provider told it.
+    """What planning needs to know of a company; ``currency`` and its unit are None until a provider told them.
 
     After ``closed_on`` no bar of it is expected, for ``closed_reason``.
     """
@@ -33,6 +33,7 @@ class CompanyFacts:
     currency: str | None
     closed_on: date | None = None
     closed_reason: str | None = None
+    quote_unit: str | None = None
 
     def is_over(self, today: date) -> bool:
         """Whether nothing is asked of the company any more."""
@@ -60,7 +61,10 @@ class Listing:
 _LISTING = tuple(field.name for field in fields(Listing))
 # Between the symbol and the number of a company that was made one with another: no symbol has it.
 SHADOW = "#"
-FACTS = (Company.id, Company.symbol, Company.mic, Company.currency, Company.closed_on, Company.closed_reason)
+FACTS = (
+    Company.id, Company.symbol, Company.mic, Company.currency, Company.closed_on, Company.closed_reason,
+    Company.quote_unit,
+)  # fmt: skip
 
 
 def load_by_symbol(connection: Connection, symbols: Sequence[str]) -> dict[str, CompanyFacts]:
@@ -134,7 +138,7 @@ def store_listings(connection: Connection, listings: dict[int, Listing], *, now:
         table = table_of(Company)
         statement = update(table).where(table.c.id == bindparam("b_id"))
         connection.execute(statement.values({name: bindparam(name) for name in _LISTING}), changed)
-    store_updated(connection, sorted(listings), now=now)
+    store_read(connection, sorted(listings), now=now)
 
 
 def _load_listings(connection: Connection, company_ids: Sequence[int]) -> dict[int, Listing]:
@@ -163,12 +167,32 @@ def store_updated(connection: Connection, company_ids: Sequence[int], *, now: da
         connection.execute(update(Company).where(Company.id.in_(group)).values(last_updated=now))
 
 
+def store_read(connection: Connection, company_ids: Sequence[int], *, now: datetime) -> None:
+    """Write down that a whole answer about these companies came now: bars, dividends and splits."""
+    for group in in_groups(company_ids):
+        connection.execute(update(Company).where(Company.id.in_(group)).values(last_updated=now, history_read_at=now))
+
+
+def load_read_at(connection: Connection) -> dict[int, datetime | None]:
+    """When a whole answer about each company last came."""
+    return {row.id: row.history_read_at for row in connection.execute(select(Company.id, Company.history_read_at))}
+
+
 def load_held(connection: Connection) -> list[tuple[CompanyFacts, date]]:
     """Every company that some account holds now, with the date of its first order, by symbol."""
     held, first_orders = _sum_orders(connection)
     _decide_split_companies(connection, held, first_orders)
     facts = [CompanyFacts(*row) for row in connection.execute(select(*FACTS).order_by(Company.symbol))]
     return [(company, first_orders[company.id]) for company in facts if company.id in held]
+
+
+def load_traded_since(connection: Connection, first: date) -> list[CompanyFacts]:
+    """Every company with a trade on or after ``first``, by symbol."""
+    traded = select(Order.company_id).where(
+        Order.trade_date >= first, Order.deleted_at.is_(None), Order.type.in_(_TRADES)
+    )
+    rows = connection.execute(select(*FACTS).where(Company.id.in_(traded)).order_by(Company.symbol))
+    return [CompanyFacts(*row) for row in rows]
 
 
 def _sum_orders(connection: Connection) -> tuple[set[int], dict[int, date]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -96,6 +96,13 @@ def load_open(connection: Connection, company_ids: Sequence[int]) -> dict[int, d
             o, h, low, c = (to_scaled(price, PRICE_SCALE) for price in decimals)
             kept.setdefault(company_id, {})[(day, rule)] = Bar(day, o, h, low, c, volume)
     return kept
+
+
+def load_open_on(connection: Connection, days: Iterable[date]) -> set[tuple[int, date]]:
+    """Companies with a bar of one of these days that is set aside and not released: (company, date)."""
+    row = QuarantinedBar
+    query = select(row.company_id, row.date).where(row.date.in_(list(days)), row.released_at.is_(None))
+    return {(company_id, day) for company_id, day in connection.execute(query)}
 
 
 def store_findings(
