@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -18,7 +18,8 @@ from closingbell.commands.database import upgrade
 from closingbell.config import load_settings
 from closingbell.domain.runs import RunStatus, RunSummary
 from closingbell.jobs.context import EXTENSION, JobContext
-from closingbell.jobs.price_updater import update_daily_prices
+from closingbell.jobs.price_sweep import sweep_prices
+from closingbell.jobs.price_updater import DAILY_PRICE_UPDATE, refresh_prices, update_daily_prices
 from closingbell.stores.orders import NewOrder, store_orders
 from closingbell.utils.clock import FixedClock
 
@@ -84,9 +85,20 @@ class Ours:
 
     def run(self, now: datetime) -> Took:
         """The daily job at an instant; every company must end well."""
+        return self._time(update_daily_prices, now)
+
+    def run_by_charts(self, now: datetime) -> Took:
+        """The same with every company asked for by itself."""
+        return self._time(lambda context: refresh_prices(context, job_name=DAILY_PRICE_UPDATE), now)
+
+    def sweep(self, now: datetime) -> Took:
+        """The sweep at an instant; every company must end well."""
+        return self._time(sweep_prices, now)
+
+    def _time(self, job: Callable[[JobContext], RunSummary], now: datetime) -> Took:
         context = self.at(now)
         wall, cpu = time.perf_counter(), time.process_time()
-        summary = update_daily_prices(context)
+        summary = job(context)
         took = Took(summary, time.perf_counter() - wall, time.process_time() - cpu)
         if summary.status is not RunStatus.SUCCESS:
             raise RuntimeError(f"not a measurement: {summary.message}")
