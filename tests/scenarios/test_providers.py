@@ -166,5 +166,5 @@ def test_company_is_repaired_from_its_file(two_providers: House) -> None:
     refused = house.command("refresh-prices", "--provider", "nobody")
     assert (refused.exit_code, refused.stderr) == (
         2,
-        "error: no provider is called nobody; there are files, yahoo\n",
+        "error: no provider is called nobody; there are files, tiingo, yahoo\n",
     )

@@ -120,13 +120,12 @@ class ProviderChain:
         found: dict[str, Quote] = {}
         refusals: list[tuple[str, ProviderError]] = []
         is_answered = False
-        able = self._able(QUOTES)
-        for link in able:
+        for link in self._able(QUOTES):
             missing = [symbol for symbol in symbols if symbol not in found]
             if not missing:
                 break
             try:
-                found |= self._ask(link, partial(self._quotes, missing=missing, now=now), is_last=link is able[-1])
+                found |= self._ask(link, partial(self._quotes, missing=missing, now=now))
                 is_answered = True
             except ProviderError as error:
                 self._pass_over(link, error, refusals)
@@ -149,11 +148,10 @@ class ProviderChain:
         So trouble at a provider further down never hides that a symbol does not exist, nor the other way round.
         """
         refusals: list[tuple[str, ProviderError]] = []
-        able = self._able(capability)
-        for link in able:
+        for link in self._able(capability):
             try:
                 self._recall(link, symbol, is_first=not refusals, now=now)
-                return self._ask(link, ask, is_last=link is able[-1])
+                return self._ask(link, ask)
             except ProviderError as error:
                 self._remember(link, symbol, error, now)
                 self._pass_over(link, error, refusals)
@@ -161,9 +159,9 @@ class ProviderChain:
             raise SettingsError(f"PRICE_PROVIDERS: none of {self.name} has {capability} prices")
         raise _told(refusals)
 
-    def _ask(self, link: PriceProvider, ask: Callable[[PriceProvider], A], *, is_last: bool) -> A:
+    def _ask(self, link: PriceProvider, ask: Callable[[PriceProvider], A]) -> A:
         """One provider's answer, when it is its turn; what comes of it is written down."""
-        turn = self._health.take_turn(link.name, is_patient=is_last)
+        turn = self._health.take_turn(link.name)
         if turn is Turn.WAIT:
             raise self._not_asked(link)
         try:

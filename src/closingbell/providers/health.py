@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import asdict, fields
 from datetime import datetime, timedelta
@@ -17,6 +18,7 @@ import structlog
 from filelock import FileLock, Timeout
 
 from closingbell.domain.provider_health import (
+    TRIAL_LEASE,
     ProviderHealth,
     Turn,
     asked_again_at,
@@ -74,15 +76,16 @@ class HealthBook:
             pass
         return health
 
-    def take_turn(self, name: str, *, is_patient: bool = False) -> Turn:
+    def take_turn(self, name: str) -> Turn:
         """Whether the provider may be asked; of several that could try one that was down, one gets the trial.
 
-        Who is patient waits for the end of a trial that another thread has begun. A trial ends with ``end_trial``.
+        A trial that another thread has begun is waited for: it tells more than guessing. It ends with ``end_trial``.
         """
         found = self._claim_turn(name)
         trial = self._trials.get(name)
-        if found is Turn.WAIT and is_patient and trial is not None:
-            while not trial.wait(_SLICE_S):
+        if found is Turn.WAIT and trial is not None:
+            gives_up_at = time.monotonic() + TRIAL_LEASE.total_seconds()
+            while not trial.wait(_SLICE_S) and time.monotonic() < gives_up_at:
                 # Lets a run that is told to stop do so.
                 pause(_SLICE_S / 10)
             found = self._claim_turn(name)
