@@ -12,7 +12,18 @@ from benchmarks.report import Line
 from closingbell.utils.garbage import collect_less_often
 from closingbell.utils.logs import configure_logs
 
-PARTS = ("startup", "scheduling", "refresh", "backfill", "storing", "growth", "reads", "planning", "intraday")
+PARTS = (
+    "startup",
+    "scheduling",
+    "refresh",
+    "backfill",
+    "storing",
+    "growth",
+    "reads",
+    "planning",
+    "intraday",
+    "dividends",
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -5,7 +5,7 @@ Quantities, amounts per share and rates are whole 1e-10 units, money whole 1e-4,
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from enum import StrEnum
@@ -242,9 +242,9 @@ class CompanyTerms:
     dividends: tuple[Dividend, ...]
     splits: tuple[ShareEvent, ...] = ()
 
-    def counting(self, today: date) -> Iterator[Split]:
+    def counting(self, today: date) -> list[Split]:
         """The splits that changed positions up to today."""
-        return (event.split for event in self.splits if event.counts and event.split.ex_date <= today)
+        return [event.split for event in self.splits if event.counts and event.split.ex_date <= today]
 
 
 def split_state_of(event: ShareEvent, today: date, *, is_waiting: bool) -> EventState:

@@ -68,7 +68,7 @@ class _Reconciler:
         self.frame = frame
         self.changes = Changes()
         self.entries = list(books.entries)
-        self.walk = PositionWalk(trades, list(company.counting(frame.today)), holder.fractions)
+        self.walk = PositionWalk(trades, company.counting(frame.today) if company.splits else (), holder.fractions)
 
     def run(self) -> Changes:
         for dividend in self.company.dividends:
@@ -254,6 +254,7 @@ class _Reconciler:
         self._book(
             payment._replace(
                 leg=Leg.DRIP,
+                version=1,
                 quantity=bought.shares,
                 per_share=0,
                 gross=bought.cost,
@@ -265,6 +266,7 @@ class _Reconciler:
                 cash=-cash,
                 price=price,
                 due_date=on,
+                value_date=on,
                 id=0,
             )
         )
@@ -365,7 +367,7 @@ class _Reconciler:
             event.split.action_id,
             self.holder.account_id,
             leg,
-            0,
+            self._next_version(event.split.action_id, leg),
             AcceptedKind.SPLIT.value,
             event.version,
             quantity,
@@ -406,7 +408,7 @@ class _Reconciler:
             dividend.id,
             self.holder.account_id,
             leg,
-            0,
+            self._next_version(dividend.id, leg),
             dividend.kind,
             dividend.version,
             quantity,
@@ -430,11 +432,13 @@ class _Reconciler:
             dividend.pay.status.value,
         )
 
+    def _next_version(self, action_id: int, leg: Leg) -> int:
+        return self.books.versions.get((action_id, leg), 0) + 1
+
     def _book(self, leg: BookedLeg, *, is_moved: bool = False) -> None:
-        version = self.books.versions.get((leg.action_id, leg.leg), 0) + 1
-        is_late = is_moved or self.frame.closed(leg.due_date)
-        value_date = self.frame.today if is_late and leg.due_date <= self.frame.today else leg.due_date
-        self.changes.bookings.append(leg._replace(version=version, value_date=value_date))
+        if leg.due_date <= self.frame.today and (is_moved or self.frame.closed(leg.due_date)):
+            leg = leg._replace(value_date=self.frame.today)
+        self.changes.bookings.append(leg)
 
     def _reverse(self, booked: BookedLeg, reason: str) -> bool:
         """Take a leg back on its own day, or today where that day is closed; whether it was moved."""

@@ -26,7 +26,6 @@ MOST_PAYMENTS = 1_000
 class _Batch:
     """What one transaction writes."""
 
-    turns: dict[int, int | None] = field(default_factory=dict)
     accounts: list[tuple[Decision, int, Changes]] = field(default_factory=list)
     finished: list[Decision] = field(default_factory=list)
     payments: int = 0
@@ -38,25 +37,28 @@ def write_decisions(context: JobContext, run: Run, decisions: Sequence[Decision]
     What was committed before that stays: it was right, and is found so when the company is looked at again.
     ``finishes`` false leaves the marks for a run over all that is due.
     """
-    count = sum(len(changes.bookings) for decision in decisions for _, changes in decision.changes)
+    unsettled = [decision for decision in decisions if not decision.is_settled]
+    if not unsettled:
+        return
+    count = sum(len(changes.bookings) for decision in unsettled for _, changes in decision.changes)
     number = payments.reserve_numbers(context.database, payments.PAYMENTS, count) if count else 0
-    turns = {decision.waiting.company_id: decision.waiting.turn for decision in decisions}
+    turns = {decision.waiting.company_id: decision.waiting.turn for decision in unsettled}
     batch = _Batch()
-    for decision in decisions:
-        if decision.is_settled:
-            continue
-        company_id = decision.waiting.company_id
-        batch.turns[company_id] = turns[company_id]
-        for account_id, changes in decision.changes:
-            batch.accounts.append((decision, account_id, changes))
-            batch.payments += _payment_count(changes)
-            if batch.payments >= MOST_PAYMENTS:
-                number = _commit(context, run, batch, turns, number)
-                batch = _Batch(turns={company_id: turns[company_id]})
-        if finishes:
-            batch.finished.append(decision)
+    for account in _by_account(unsettled):
+        batch.accounts.append(account)
+        batch.payments += _payment_count(account[2])
+        if batch.payments >= MOST_PAYMENTS:
+            number = _commit(context, run, batch, turns, number)
+            batch = _Batch()
+    batch.finished = unsettled if finishes else []
     if batch.accounts or batch.finished:
         _commit(context, run, batch, turns, number)
+
+
+def _by_account(decisions: Sequence[Decision]) -> list[tuple[Decision, int, Changes]]:
+    """Every account's changes, account by account: an account's entries lie together in the ledger's indexes."""
+    found = [(decision, account_id, changes) for decision in decisions for account_id, changes in decision.changes]
+    return sorted(found, key=lambda one: one[1])
 
 
 def _payment_count(changes: Changes) -> int:
@@ -68,21 +70,32 @@ def _commit(context: JobContext, run: Run, batch: _Batch, turns: dict[int, int |
     run.check()
     now, wall = context.clock.now(), context.wall.now()
     try:
-        context.database.write_unit(lambda connection: _write(connection, run, batch, number, now=now, wall=wall))
+        context.database.write_unit(
+            lambda connection: _write(connection, run, batch, turns, number, now=now, wall=wall)
+        )
     except IntegrityError:
         raise BooksChangedError("somebody else booked one of these payments") from None
-    for company_id, turn in batch.turns.items():
+    for company_id, turn in turns.items():
         turns[company_id] = (turn or 0) + 1
     return number + sum(len(changes.bookings) for _, _, changes in batch.accounts)
 
 
-def _write(connection: Connection, run: Run, batch: _Batch, number: int, *, now: datetime, wall: datetime) -> None:
+def _write(
+    connection: Connection,
+    run: Run,
+    batch: _Batch,
+    turns: dict[int, int | None],
+    number: int,
+    *,
+    now: datetime,
+    wall: datetime,
+) -> None:
     """Everything of a batch: turns first, then unique rows with their entries, then marks, states and messages."""
     if not job_log.store_progress(
         connection, run.id, run.owner, processed=len(run.items), failed=run.failed_count, wall=wall
     ):
         raise RunLostError("this run was closed by somebody else")
-    dividend_progress.take_turns(connection, batch.turns, now=now)
+    dividend_progress.take_turns(connection, turns, now=now)
     reversals: list[Reversal] = []
     legs: list[tuple[int, BookedLeg]] = []
     bought: list[tuple[int, BookedLeg]] = []

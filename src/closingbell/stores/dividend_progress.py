@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Connection, delete, insert, or_, select, update
+from sqlalchemy import Connection, bindparam, delete, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from closingbell.domain.actions import GROUP_OF, AcceptedKind
@@ -166,16 +166,14 @@ def take_turns(connection: Connection, turns: Mapping[int, int | None], *, now: 
             connection.execute(insert(DividendProgress), rows)
         except IntegrityError:
             raise BooksChangedError("somebody else looked at these companies for the first time") from None
-    for company_id, turn in sorted(turns.items()):
-        if turn is None:
-            continue
-        taken = connection.execute(
-            update(DividendProgress)
-            .where(_PROGRESS.company_id == company_id, _PROGRESS.turn == turn)
-            .values(turn=turn + 1, checked_at=now)
-        )
-        if taken.rowcount != 1:
-            raise BooksChangedError("somebody else booked for one of these companies meanwhile")
+    known = [{"b_id": one, "b_turn": turn} for one, turn in sorted(turns.items()) if turn is not None]
+    statement = (
+        update(table_of(DividendProgress))
+        .where(_PROGRESS.company_id == bindparam("b_id"), _PROGRESS.turn == bindparam("b_turn"))
+        .values(turn=_PROGRESS.turn + 1, checked_at=now)
+    )
+    if known and connection.execute(statement, known).rowcount != len(known):
+        raise BooksChangedError("somebody else booked for one of these companies meanwhile")
 
 
 def store_finished(

@@ -86,7 +86,8 @@ def store_bookings(
         for number, (company_id, leg) in enumerate(legs, start=first_number)
     ]
     insert_raw(connection, DividendPayment, _COLUMNS, rows, must_be_new=True)
-    rules = sorted({rule for _, leg in legs for rule in rules_for(leg)}, key=_in_order)
+    kinds = {(leg.leg, leg.gross < 0, leg.kind == CAPITAL, leg.currency != leg.cash_currency): leg for _, leg in legs}
+    rules = sorted({rule for leg in kinds.values() for rule in rules_for(leg)}, key=_in_order)
     numbers = {"first": first_number, "last": first_number + len(legs) - 1, "posted_at": now}
     for rule in rules:
         connection.execute(_posting(rule), numbers)
@@ -138,6 +139,7 @@ def _leg(values: Sequence[Any]) -> BookedLeg:
 
 
 _LEGS: dict[str, Leg] = {leg.value: leg for leg in Leg}
+_TEXTS: dict[str, str] = {one: one.value for one in (*Leg, *Rounding)}
 _ROUNDINGS: dict[str, Rounding] = {rounding.value: rounding for rounding in Rounding}
 
 
@@ -150,14 +152,15 @@ def _row(
         due_date = _iso(due_date)
         fx_date = _iso(fx_date) if fx_date else None
     return (
-        number, leg.value_date, leg.action_id, company_id, leg.account_id, leg.leg.value, leg.version, 1, leg.kind,
+        number, leg.value_date, leg.action_id, company_id, leg.account_id, _TEXTS[leg.leg], leg.version, 1, leg.kind,
         leg.action_version, leg.quantity, leg.per_share, leg.gross, leg.tax, leg.net, leg.currency, leg.tax_rate,
-        leg.is_rate_of_action, leg.rounding.value, leg.fx_rate, fx_date, leg.is_fx_of_action, leg.cash,
+        leg.is_rate_of_action, _TEXTS[leg.rounding], leg.fx_rate, fx_date, leg.is_fx_of_action, leg.cash,
         leg.cash_currency, leg.price, leg.quantity_after, due_date, leg.pay_date_status, posted_at, run_id,
         leg.order_id,
     )  # fmt: skip
 
 
+@lru_cache(maxsize=4096)
 def _iso(day: date) -> str:
     return day.isoformat()
 
