@@ -17,7 +17,9 @@ from closingbell.utils.garbage import collect_less_often
 
 # name -> module:attribute. Modules are loaded one at a time, so that a quick look stays quick.
 COMMANDS: dict[str, str] = {
+    "accounts": "closingbell.commands.books:accounts",
     "actions": "closingbell.commands.actions:actions",
+    "books": "closingbell.commands.books:books",
     "cancel-run": "closingbell.commands.control:cancel_run",
     "close-company": "closingbell.commands.symbols:close_company",
     "closures": "closingbell.commands.closures:closures",
@@ -39,6 +41,7 @@ COMMANDS: dict[str, str] = {
     "map-symbol": "closingbell.commands.symbols:map_symbol",
     "measure-checks": "closingbell.commands.measure:measure_checks_command",
     "notifications": "closingbell.commands.notifications:notifications",
+    "orders": "closingbell.commands.order_entry:orders",
     "pause-job": "closingbell.commands.control:pause_job",
     "payments": "closingbell.commands.dividends:payments_command",
     "providers": "closingbell.commands.providers:providers",

@@ -7,7 +7,7 @@ scaled money. Between two roundings everything is exact, so a:b and then b:a giv
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date as Date  # noqa: N812  (a field is called Date)
 from fractions import Fraction
 from typing import NamedTuple
@@ -93,6 +93,16 @@ class Position:
         """What the open lots cost; below zero for a short."""
         return sum(lot.cost for lot in self.lots)
 
+    def with_cash_in_lieu(self, paid: Mapping[Date, int]) -> Position:
+        """The position with what was paid for fractions, by the split's ex-date, as their proceeds."""
+        if not paid:
+            return self
+        realised = [
+            replace(part, proceeds=paid[part.date]) if part.proceeds is None and part.date in paid else part
+            for part in self.realised
+        ]
+        return replace(self, realised=tuple(realised))
+
     @property
     def realised_gain(self) -> int:
         """All gains and losses realised."""
@@ -173,6 +183,23 @@ def shares_held(orders: Iterable[tuple[Date, int | Fraction]], splits: Mapping[D
                 later *= ratio
         shares += quantity * later
     return shares
+
+
+def lowest_position(
+    trades: Iterable[tuple[Date, int]], splits: Mapping[Date, Fraction], *, policy: str = KEEP
+) -> tuple[Shares, Date | None]:
+    """The lowest end of a day that signed ``trades`` lead to, and its date; zero and None where it is never below."""
+    by_day: dict[Date, int] = {}
+    for day, quantity in trades:
+        by_day[day] = by_day.get(day, 0) + quantity
+    shares, lowest, lowest_on = Fraction(0), Fraction(0), None
+    for day in sorted({*by_day, *splits}):
+        if day in splits:
+            shares = after_split(shares, splits[day], policy=policy)
+        shares += by_day.get(day, 0)
+        if shares <= lowest - _DUST:
+            lowest, lowest_on = shares, day
+    return lowest, lowest_on
 
 
 def position_of(

@@ -12,7 +12,6 @@ from sqlalchemy import Connection, and_, or_, select, type_coerce, update
 
 from closingbell.domain.ledger import BookableOrder, Entry, entries_of, reversed_entries
 from closingbell.domain.orders import COMPANY_INCOME, SHARE_MOVES
-from closingbell.domain.positions import Trade
 from closingbell.models import Account, Company, Order
 from closingbell.stores import accounts, companies, dividend_progress, ledger
 from closingbell.stores.books import load_book_settings
@@ -235,9 +234,15 @@ def load_orders(
     return [StoredOrder(*row) for row in connection.execute(query.limit(limit))]
 
 
-def trade_of(order: BookableOrder, worth: int) -> Trade:
-    """What a position needs of a stored order."""
-    return Trade(order.trade_date, order.type, order.quantity or 0, worth, order.id)
+def load_twins(connection: Connection, account_id: int, new: NewOrder) -> list[int]:
+    """Orders of the account that say the same as ``new``: type, company, date and numbers; their ids."""
+    query = select(_ORDER.id).select_from(table_of(Order)).outerjoin(Company, Company.id == _ORDER.company_id)
+    query = query.where(_ORDER.account_id == account_id, _ORDER.deleted_at.is_(None), _ORDER.type == new.type)
+    query = query.where(_ORDER.trade_date == new.trade_date, _ORDER.currency == new.currency)
+    query = query.where(Company.symbol.is_not_distinct_from(new.symbol))
+    for name in ("quantity", "price", "amount"):
+        query = query.where(_ORDER[name].is_not_distinct_from(getattr(new, name)))
+    return list(connection.scalars(query.order_by(_ORDER.id)))
 
 
 def _recheck(connection: Connection, changed: Sequence[BookableOrder], now: datetime) -> None:

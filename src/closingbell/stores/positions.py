@@ -1,0 +1,211 @@
+"""What positions are made of, read fast: one account's orders as trades, and everybody's shares as sums.
+
+No number of shares is kept anywhere: every position follows from orders, splits and the account's fraction policy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from fractions import Fraction
+from typing import NamedTuple
+
+from sqlalchemy import BigInteger, ColumnElement, Connection, and_, case, cast, func, select, type_coerce
+
+from closingbell.domain.ledger import BookableOrder, gross_of
+from closingbell.domain.money import round_fraction
+from closingbell.domain.orders import INCOMING, SHARE_MOVES
+from closingbell.domain.positions import KEEP, Position, Trade, position_of, shares_through
+from closingbell.models import Account, Company, CorporateActionRow, DividendPayment, Order
+from closingbell.stores import actions
+from closingbell.stores.upsert import table_of
+
+_ORDER = table_of(Order).c
+_LEG = table_of(DividendPayment).c
+_INT = BigInteger()
+_CHANGE_COST = (*SHARE_MOVES, "CAPITAL_RETURN", "COST_CHANGE")
+_SCALED = frozenset({"quantity", "price", "amount", "fee", "tax", "counter_amount"})
+_BOOKABLE = [type_coerce(_ORDER[n], _INT) if n in _SCALED else _ORDER[n] for n in BookableOrder._fields]
+_QUANTITY = type_coerce(_ORDER.quantity, _INT)
+_AT_ONCE = 5_000
+
+
+class Move(NamedTuple):
+    """Shares that an order brought (above zero) or took."""
+
+    trade_date: date
+    quantity: int
+    order_id: int
+
+
+class Held(NamedTuple):
+    """Shares of a company in an account, as a scaled integer; below zero for a short position."""
+
+    company_id: int
+    account_id: int
+    quantity: int
+
+
+@dataclass(slots=True)
+class HoldingFacts:
+    """One account's orders of one company as trades, and the currencies that they were paid in."""
+
+    company_id: int
+    trades: list[Trade] = field(default_factory=list)
+    currencies: dict[str, None] = field(default_factory=dict)
+    splits: Mapping[date, Fraction] = field(default_factory=dict)
+    cash_in_lieu: dict[date, int] = field(default_factory=dict)
+
+    @property
+    def currency(self) -> str:
+        """The currency of the first order."""
+        return next(iter(self.currencies), "USD")
+
+    def position(self, *, policy: str, on: date | None = None) -> Position:
+        """The position at the end of ``on``; fractions paid in cash have the proceeds that the books say."""
+        found = position_of(self.trades, self.splits, on=on, policy=policy, currency=self.currency)
+        return found.with_cash_in_lieu(self.cash_in_lieu)
+
+
+def load_moves(connection: Connection, account_id: int, company_id: int) -> list[Move]:
+    """Every order that moved shares of a company in an account."""
+    query = select(_ORDER.trade_date, _signed(), _ORDER.id).where(
+        _ORDER.company_id == company_id, _ORDER.account_id == account_id, _counting(None)
+    )
+    return [Move(*row) for row in connection.execute(query)]
+
+
+def load_holdings(
+    connection: Connection, account_id: int, *, on: date | None = None, company_id: int | None = None
+) -> dict[int, HoldingFacts]:
+    """What one account's positions are made of, by company; orders after ``on`` are left out."""
+    query = (
+        select(*_BOOKABLE)
+        .where(_ORDER.account_id == account_id, _ORDER.deleted_at.is_(None), _ORDER.type.in_(_CHANGE_COST))
+        .where(_ORDER.company_id.is_not(None))
+        .order_by(_ORDER.trade_date, _ORDER.executed_at, _ORDER.id)
+    )
+    if on is not None:
+        query = query.where(_ORDER.trade_date <= on)
+    if company_id is not None:
+        query = query.where(_ORDER.company_id == company_id)
+    found: dict[int, HoldingFacts] = {}
+    for row in connection.execute(query):
+        order = BookableOrder(*row)
+        assert order.company_id is not None
+        facts = found.setdefault(order.company_id, HoldingFacts(order.company_id))
+        facts.trades.append(Trade(order.trade_date, order.type, order.quantity or 0, gross_of(order), order.id))
+        facts.currencies[order.currency] = None
+    _add_actions(connection, account_id, found)
+    return found
+
+
+def _add_actions(connection: Connection, account_id: int, found: dict[int, HoldingFacts]) -> None:
+    """Splits, and what the books paid for fractions and as returns of capital."""
+    for id_, splits in actions.load_splits(connection, sorted(found)).items():
+        found[id_].splits = splits
+    ex_date = table_of(CorporateActionRow).c.ex_date
+    query = (
+        select(_LEG.company_id, _LEG.leg, ex_date, type_coerce(_LEG.gross, _INT))
+        .join(CorporateActionRow, CorporateActionRow.id == _LEG.corporate_action_id)
+        .where(_LEG.account_id == account_id, _LEG.is_active == 1)
+        .where(
+            (_LEG.leg == "CIL") | and_(_LEG.leg == "ACCRUAL", _LEG.kind == "RETURN_OF_CAPITAL"),
+        )
+        .order_by(ex_date)
+    )
+    for company_id, leg, day, gross in connection.execute(query):
+        facts = found.get(company_id)
+        if facts is None:
+            continue
+        if leg == "CIL":
+            facts.cash_in_lieu[day] = gross
+        else:
+            # Before that day's own trades, which are without the right.
+            at = next((i for i, trade in enumerate(facts.trades) if trade.trade_date >= day), len(facts.trades))
+            facts.trades.insert(at, Trade(day, "CAPITAL_RETURN", 0, gross))
+
+
+def stream_positions(connection: Connection, *, on: date) -> Iterator[Held]:
+    """Every position that is not zero at the end of ``on``, company by company, without holding them all in memory.
+
+    The database sums each account's orders between two splits; what a split does to the sum is decided here.
+    """
+    policies = _load_policies(connection)
+    ids = list(connection.scalars(select(table_of(Company).c.id)))
+    splits = {
+        company_id: sorted((day, ratio) for day, ratio in of_company.items() if day <= on)
+        for company_id, of_company in actions.load_splits(connection, ids).items()
+    }
+    splitting = {company_id for company_id, known in splits.items() if known}
+    yield from _stream_plain(connection, on, splitting)
+    for company_id in sorted(splitting):
+        yield from _stream_split(connection, company_id, splits[company_id], on, policies)
+
+
+def _load_policies(connection: Connection) -> dict[int, str]:
+    """The fraction policies of accounts that do not simply keep fractions."""
+    row = table_of(Account).c
+    query = select(row.id, row.fraction_policy).where(row.fraction_policy != KEEP)
+    return {id_: policy for id_, policy in connection.execute(query)}  # noqa: C416  (rows are no pairs to dict)
+
+
+def _stream_plain(connection: Connection, on: date, splitting: set[int]) -> Iterator[Held]:
+    total = cast(func.sum(_signed()), _INT)
+    query = (
+        select(_ORDER.company_id, _ORDER.account_id, total)
+        .where(_counting(on), _ORDER.company_id.is_not(None))
+        .group_by(_ORDER.company_id, _ORDER.account_id)
+    )
+    if splitting and len(splitting) <= _FEW:
+        query = query.where(_ORDER.company_id.not_in(sorted(splitting)))
+    # Rows are taken as they come: the driver hands them over in groups.
+    rows = connection.execution_options(stream_results=True).execute(query)
+    for group in rows.partitions(_AT_ONCE):
+        for company_id, account_id, quantity in group:
+            if quantity and company_id not in splitting:
+                yield Held(company_id, account_id, quantity)
+
+
+_FEW = 2_000
+
+
+def _stream_split(
+    connection: Connection, company_id: int, splits: Sequence[tuple[date, Fraction]], on: date, policies: dict[int, str]
+) -> Iterator[Held]:
+    days = [day for day, _ in splits]
+    ratios = [ratio for _, ratio in splits]
+    columns = [
+        cast(func.sum(case((_between(first, last), _signed()), else_=0)), _INT)
+        for first, last in zip([None, *days], [*days, None], strict=True)
+    ]
+    query = (
+        select(_ORDER.account_id, *columns)
+        .where(_ORDER.company_id == company_id, _counting(on))
+        .group_by(_ORDER.account_id)
+    )
+    rows = connection.execution_options(stream_results=True).execute(query)
+    for group in rows.partitions(_AT_ONCE):
+        for account_id, *sums in group:
+            shares = shares_through(sums, ratios, policy=policies.get(account_id, KEEP))
+            quantity = shares.numerator if shares.denominator == 1 else round_fraction(shares, "HALF_EVEN")
+            if quantity:
+                yield Held(company_id, account_id, quantity)
+
+
+def _between(first: date | None, last: date | None) -> ColumnElement[bool]:
+    """Trades from ``first`` on and before ``last``: those of a split's own day are in new shares already."""
+    return and_(
+        *([] if first is None else [_ORDER.trade_date >= first]),
+        *([] if last is None else [_ORDER.trade_date < last]),
+    )
+
+
+def _counting(on: date | None) -> ColumnElement[bool]:
+    counting = and_(_ORDER.type.in_(SHARE_MOVES), _ORDER.deleted_at.is_(None))
+    return counting if on is None else and_(counting, _ORDER.trade_date <= on)
+
+
+def _signed() -> ColumnElement[int]:
+    return case((_ORDER.type.in_(INCOMING), _QUANTITY), else_=-_QUANTITY)

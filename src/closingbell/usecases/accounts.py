@@ -1,0 +1,170 @@
+"""Accounts and books: what a person decides about them, checked before it is stored."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import fields
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+from closingbell.domain.money import QUANTITY_SCALE, ROUNDINGS, to_scaled
+from closingbell.domain.positions import FRACTION_POLICIES
+from closingbell.domain.withholding import WithholdingRule
+from closingbell.errors import UnknownAccountError, UsageError
+from closingbell.jobs.context import JobContext
+from closingbell.stores import accounts, books, marks
+from closingbell.stores.accounts import AccountFacts
+from closingbell.stores.books import FX_DATES, PAY_POLICIES, BookSettings
+
+DIVIDEND_PREFERENCES = ("AUTO", "SUGGEST", "OFF")
+_CHOICES = {
+    "rounding": ROUNDINGS,
+    "fraction_policy": FRACTION_POLICIES,
+    "dividend_preference": DIVIDEND_PREFERENCES,
+    "pay_policy": PAY_POLICIES,
+    "fx_date": FX_DATES,
+}
+_DATES = ("lock_date", "cutover_date")
+_CURRENCY = re.compile(r"[A-Z]{3}")
+_COUNTRY = re.compile(r"[A-Z]{2}")
+_LONGEST_NAME = 100
+_MOST_DECIMALS = 10
+_PROVIDER = "manual"
+
+
+def list_accounts(context: JobContext) -> list[AccountFacts]:
+    """Every account by name."""
+    marks.require_tables(context.database)
+    with context.database.read() as connection:
+        return list(accounts.load_accounts(connection).values())
+
+
+def add_account(context: JobContext, name: str, **settings: Any) -> AccountFacts:
+    """Make an account; raise UsageError for one that is there, or a setting that cannot be."""
+    marks.claim_origin(context.database, context.settings.origin, clock=context.clock)
+    shown = name.strip()
+    if not 1 <= len(shown) <= _LONGEST_NAME or not shown.isprintable():
+        raise UsageError(f"an account's name has 1 to {_LONGEST_NAME} printable characters")
+    _check(settings)
+    now = context.clock.now()
+    currency = settings.pop("currency", None) or "USD"
+
+    def unit(connection: Any) -> AccountFacts:
+        if accounts.find_account_facts(connection, shown) is not None:
+            raise UsageError(f"an account is called {shown!r} already")
+        accounts.store_new_account(connection, shown, currency=currency, now=now)
+        facts = accounts.find_account_facts(connection, shown)
+        assert facts is not None
+        if settings:
+            accounts.store_account_settings(connection, facts.id, now=now, **settings)
+        found = accounts.find_account_facts(connection, shown)
+        assert found is not None
+        return found
+
+    return context.database.write_unit(unit)
+
+
+def change_account(context: JobContext, name: str, **settings: Any) -> AccountFacts:
+    """Change what an account decides; raise UnknownAccountError, or UsageError for what cannot be."""
+    marks.claim_origin(context.database, context.settings.origin, clock=context.clock)
+    _check(settings)
+    if not settings:
+        raise UsageError("name at least one thing to change")
+    now = context.clock.now()
+
+    def unit(connection: Any) -> AccountFacts:
+        facts = accounts.find_account_facts(connection, name.strip())
+        if facts is None:
+            raise UnknownAccountError(f"no account is called {name.strip()!r}; closingbell accounts list shows them")
+        accounts.store_account_settings(connection, facts.id, now=now, **settings)
+        found = accounts.find_account_facts(connection, name.strip())
+        assert found is not None
+        return found
+
+    return context.database.write_unit(unit)
+
+
+def read_books(context: JobContext) -> tuple[BookSettings, list[WithholdingRule]]:
+    """The settings of all books, and every withholding rate."""
+    marks.require_tables(context.database)
+    with context.database.read() as connection:
+        return books.load_book_settings(connection), books.load_withholding_rules(connection)
+
+
+def set_book(context: JobContext, name: str, value: str, *, by: str) -> BookSettings:
+    """Set what holds for all books; an empty value takes it back; raise UsageError for what cannot be."""
+    marks.claim_origin(context.database, context.settings.origin, clock=context.clock)
+    known = [field.name for field in fields(BookSettings)]
+    if name not in known:
+        raise UsageError(f"{name!r} is not one of {', '.join(known)}")
+    now = context.clock.now()
+    if value and name in _DATES:
+        day = _date(value)
+        if name == "lock_date" and day >= now.date():
+            raise UsageError(f"{day}: only days that are over can be closed")
+    elif value:
+        _check({name: value})
+    context.database.write_unit(lambda c: books.store_book_setting(c, name, value, by=by, now=now))
+    return read_books(context)[0]
+
+
+def set_withholding_rate(
+    context: JobContext, source_country: str, rate: Decimal, *, valid_from: date, account: str | None = None,
+    residence: str | None = None, action_type: str | None = None, note: str | None = None,
+) -> WithholdingRule:  # fmt: skip
+    """Set what share of a country's dividends is withheld from a date on, for an account, a residence or everybody."""
+    marks.claim_origin(context.database, context.settings.origin, clock=context.clock)
+    if not 0 <= rate <= 1:
+        raise UsageError(f"a rate is a share from 0 to 1, as in 0.15; {rate} is not")
+    to_scaled(rate, QUANTITY_SCALE)
+    if account is not None and residence is not None:
+        raise UsageError("a rate is for an account or for a residence, not for both")
+    for country in (source_country, residence or source_country):
+        _check({"residence": country})
+    now = context.clock.now()
+
+    def unit(connection: Any) -> WithholdingRule:
+        facts = None if account is None else accounts.find_account_facts(connection, account.strip())
+        if account is not None and facts is None:
+            raise UnknownAccountError(f"no account is called {account.strip()!r}")
+        account_id = None if facts is None else facts.id
+        rule = WithholdingRule(source_country, rate, valid_from, account_id, residence, action_type)
+        books.store_withholding_rule(connection, rule, now=now, note=note)
+        return rule
+
+    return context.database.write_unit(unit)
+
+
+def set_fx_rate(context: JobContext, from_currency: str, to_currency: str, day: date, rate: Decimal) -> None:
+    """Set what one unit of a currency was worth in another on a day."""
+    marks.claim_origin(context.database, context.settings.origin, clock=context.clock)
+    for currency in (from_currency, to_currency):
+        _check({"currency": currency})
+    if from_currency == to_currency or rate <= 0:
+        raise UsageError("an exchange rate is above zero, and between two currencies")
+    to_scaled(rate, QUANTITY_SCALE)
+    now = context.clock.now()
+    rates = [(from_currency, to_currency, day, rate)]
+    context.database.write_unit(lambda c: books.store_fx_rates(c, rates, provider=_PROVIDER, now=now))
+
+
+def _check(settings: dict[str, Any]) -> None:
+    """Raise UsageError that names the first setting which cannot be."""
+    for name, value in settings.items():
+        known = _CHOICES.get(name)
+        if known is not None and value not in known:
+            raise UsageError(f"{name}: {value!r} is not one of {', '.join(known)}")
+        if name == "currency" and not _CURRENCY.fullmatch(value):
+            raise UsageError(f"currency: {value!r} is not three letters, as in USD")
+        if name == "residence" and value and not _COUNTRY.fullmatch(value):
+            raise UsageError(f"country: {value!r} is not two letters, as in US")
+        if name == "drip_decimals" and not 0 <= value <= _MOST_DECIMALS:
+            raise UsageError(f"drip_decimals: 0 to {_MOST_DECIMALS}")
+
+
+def _date(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise UsageError(f"{text!r} is not a date; write YYYY-MM-DD") from None

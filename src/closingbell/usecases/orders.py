@@ -1,0 +1,186 @@
+"""Entering, deleting and listing orders by hand: the one door for commands, pages and the API.
+
+Files come in through ``import_file``, which says of each line what is wrong with it; both store by the same store,
+which books the ledger in the same transaction.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, time, timedelta
+from decimal import Decimal
+from uuid import uuid4
+
+from sqlalchemy import Connection
+
+from closingbell import calendars
+from closingbell.domain.money import QUANTITY_SCALE, from_scaled, plain, to_scaled
+from closingbell.domain.orders import INCOMING, OUTGOING, SHARE_MOVES, OrderDraft, check_draft
+from closingbell.domain.positions import KEEP, lowest_position
+from closingbell.errors import UnknownAccountError, UsageError
+from closingbell.jobs.context import JobContext
+from closingbell.jobs.market_time import load_session_list
+from closingbell.stores import accounts, actions, companies, marks, orders, positions
+from closingbell.stores.accounts import AccountFacts
+from closingbell.stores.companies import CompanyFacts
+
+_LONGEST_KEY = 64
+_LONGEST_NOTE = 200
+
+
+@dataclass(frozen=True, slots=True)
+class EnteredOrder:
+    """An order that was entered, with what is to be said of it."""
+
+    order: orders.StoredOrder
+    remarks: tuple[str, ...] = ()
+
+
+def enter_order(
+    context: JobContext, draft: OrderDraft, *, account: str, by: str, key: str | None = None,
+    allow_short: bool = False, source: str = "manual",
+) -> EnteredOrder:  # fmt: skip
+    """Store one order and book it; raise UsageError with everything that is wrong, and nothing is stored.
+
+    ``key`` makes it repeatable: an order of that key in the account is entered once. Selling more than is held needs
+    ``allow_short``.
+    """
+    marks.claim_origin(context.database, context.settings.origin, clock=context.clock)
+    now = context.clock.now()
+    problems = [*check_draft(draft, today=now.date()), *_check_texts(draft, key)]
+    if problems:
+        raise UsageError("; ".join(problems))
+    mic = None if draft.symbol is None else _mic_of(context, draft.symbol)
+    executed_at, remarks = _executed_at(context, draft, mic, now)
+    source_key = key or uuid4().hex
+
+    def unit(connection: Connection) -> EnteredOrder:
+        facts = _account(connection, account)
+        if source_key in orders.load_source_keys(connection, facts.id):
+            raise UsageError(f"an order with the key {source_key!r} is in account {facts.name} already")
+        if draft.symbol is not None and not allow_short:
+            _refuse_short(connection, facts, draft.symbol, [draft])
+        new = orders.NewOrder(
+            type=draft.type,
+            symbol=draft.symbol,
+            trade_date=draft.trade_date,
+            executed_at=executed_at,
+            quantity=draft.quantity,
+            price=draft.price,
+            amount=draft.amount,
+            fee=draft.fee,
+            tax=draft.tax,
+            currency=draft.currency,
+            counter_amount=draft.counter_amount,
+            counter_currency=draft.counter_currency,
+            note=draft.note,
+            source=source,
+            source_key=source_key,
+            entered_by=by,
+        )
+        twins = orders.load_twins(connection, facts.id, new)
+        symbols = [] if draft.symbol is None or mic is None else [(draft.symbol, mic)]
+        stored = orders.store_orders(connection, facts.name, [new], symbols=symbols, now=now)
+        if not stored:
+            raise UsageError(f"an order with the key {source_key!r} is in account {facts.name} already")
+        found = orders.find_order(connection, stored[0])
+        assert found is not None
+        said = [f"order {twins[0]} says the same; delete one of them if this is a repetition"] if twins else []
+        return EnteredOrder(found, (*remarks, *said))
+
+    return context.database.write_unit(unit)
+
+
+def delete_order(context: JobContext, order_id: int, *, by: str, allow_short: bool = False) -> orders.StoredOrder:
+    """Mark an order deleted and reverse what it booked; raise UsageError where that cannot be."""
+    marks.claim_origin(context.database, context.settings.origin, clock=context.clock)
+    now = context.clock.now()
+
+    def unit(connection: Connection) -> orders.StoredOrder:
+        order = orders.find_order(connection, order_id)
+        if order is None:
+            raise UsageError(f"there is no order {order_id}; closingbell orders list shows them")
+        if order.deleted_at is not None:
+            raise UsageError(f"order {order_id} was deleted already")
+        if order.symbol is not None and order.type in INCOMING and not allow_short:
+            _refuse_short(connection, _account(connection, order.account), order.symbol, [], without=order)
+        orders.store_deleted(connection, order_id, by=by, now=now)
+        found = orders.find_order(connection, order_id)
+        assert found is not None
+        return found
+
+    return context.database.write_unit(unit)
+
+
+def list_orders(
+    context: JobContext, *, account: str | None = None, symbol: str | None = None, limit: int | None = None,
+    with_deleted: bool = False,
+) -> list[orders.StoredOrder]:  # fmt: skip
+    """Orders, the newest trade first; raise UnknownAccountError for an account that is not there."""
+    marks.require_tables(context.database)
+    with context.database.read() as connection:
+        if account is not None:
+            account = _account(connection, account).name
+        return orders.load_orders(connection, account=account, symbol=symbol, limit=limit, with_deleted=with_deleted)
+
+
+def _account(connection: Connection, name: str) -> AccountFacts:
+    facts = accounts.find_account_facts(connection, name.strip())
+    if facts is None:
+        raise UnknownAccountError(f"no account is called {name.strip()!r}; to make it: closingbell accounts add NAME")
+    return facts
+
+
+def _check_texts(draft: OrderDraft, key: str | None) -> list[str]:
+    problems = []
+    if key is not None and not 1 <= len(key.strip()) <= _LONGEST_KEY:
+        problems.append(f"a key has 1 to {_LONGEST_KEY} characters")
+    if draft.note is not None and len(draft.note) > _LONGEST_NOTE:
+        problems.append(f"a note has up to {_LONGEST_NOTE} characters")
+    return problems
+
+
+def _mic_of(context: JobContext, symbol: str) -> str:
+    with context.database.read() as connection:
+        known: CompanyFacts | None = companies.load_by_symbol(connection, [symbol]).get(symbol)
+    return calendars.mic_of(symbol) if known is None else known.mic
+
+
+def _executed_at(
+    context: JobContext, draft: OrderDraft, mic: str | None, now: datetime
+) -> tuple[datetime, tuple[str, ...]]:
+    """When an order counts as executed: as said, at its session's close, or at midnight UTC after its day."""
+    remarks: tuple[str, ...] = ()
+    close = None
+    if mic is not None and draft.type in SHARE_MOVES:
+        market = load_session_list(context, mic, draft.trade_date, now=now)
+        close = market.close_on_or_after(draft.trade_date)
+        if not market.has(draft.trade_date):
+            remarks = (f"{mic} was closed on {draft.trade_date}: counted at the next close",)
+    if draft.executed_at is not None:
+        return draft.executed_at, remarks
+    return close or datetime.combine(draft.trade_date + timedelta(days=1), time.min, tzinfo=UTC), remarks
+
+
+def _refuse_short(
+    connection: Connection, account: AccountFacts, symbol: str, added: list[OrderDraft],
+    without: orders.StoredOrder | None = None,
+) -> None:  # fmt: skip
+    """Raise UsageError when the position would be below zero on a day on which it was not, or further below it."""
+    company = companies.load_by_symbol(connection, [symbol]).get(symbol)
+    trades = [] if company is None else positions.load_moves(connection, account.id, company.id)
+    splits = {} if company is None else actions.load_splits(connection, [company.id]).get(company.id, {})
+    signs = {**dict.fromkeys(INCOMING, 1), **dict.fromkeys(OUTGOING, -1)}
+    after = [(move.trade_date, move.quantity) for move in trades if without is None or move.order_id != without.id]
+    for draft in added:
+        quantity = to_scaled(draft.quantity or Decimal(0), QUANTITY_SCALE)
+        after.append((draft.trade_date, signs.get(draft.type, 0) * quantity))
+    before = [(move.trade_date, move.quantity) for move in trades]
+    was, _ = lowest_position(before, splits, policy=account.fraction_policy or KEEP)
+    lowest, day = lowest_position(after, splits, policy=account.fraction_policy or KEEP)
+    if day is not None and lowest < was:
+        shares = plain(from_scaled(round(lowest), QUANTITY_SCALE))
+        raise UsageError(
+            f"account {account.name} would hold {shares} {symbol} at the end of {day}; enter the missing purchases "
+            "first (or shares that were there already as TRANSFER_IN), or say --allow-short"
+        )

@@ -1,0 +1,163 @@
+"""Orders, accounts and books by command: checked at the door, booked at once, taken back exactly."""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from closingbell.models import LedgerEntry, Order
+from closingbell.stores import ledger
+from tests.app_fixtures import House
+
+
+@pytest.fixture
+def ann(house: House) -> House:
+    """A house with an account that holds ten shares of IBM."""
+    assert house.command("accounts", "add", "Ann", "--residence", "DE").stdout == "account Ann is there, in USD\n"
+    add(house, "BUY", "--symbol", "IBM", "--quantity", "10", "--price", "195.50", "--fee", "4.95")
+    return house
+
+
+def add(house: House, type_: str, *options: str, day: str = "2012-09-05") -> str:
+    result = house.command("orders", "add", "Ann", type_, "--date", day, *options)
+    assert result.exit_code == 0, result.stderr
+    return result.stdout
+
+
+def refused(house: House, *arguments: str) -> str:
+    before = house.rows(LedgerEntry)
+    result = house.command(*arguments)
+    assert result.exit_code == 2
+    assert house.rows(LedgerEntry) == before
+    return result.stderr
+
+
+def cash(house: House) -> dict[str, Decimal]:
+    with house.context.database.read() as connection:
+        return {currency: amount for (_, _, currency), amount in ledger.load_balances(connection).items()}
+
+
+def orders(house: House, *options: str) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = json.loads(house.command("orders", "list", *options, "--format", "json").stdout)
+    return found
+
+
+def test_order_is_entered_booked_and_listed(ann: House) -> None:
+    assert cash(ann) == {"USD": Decimal("-1959.95")}
+    (order,) = orders(ann)
+    assert (order["account"], order["symbol"], order["quantity"], order["source"]) == ("Ann", "IBM", "10.00", "manual")
+    assert order["executed_at"] == "2012-09-05T20:00:00+00:00"
+
+
+def test_deleted_order_is_reversed_and_stays_on_record(ann: House) -> None:
+    (order,) = orders(ann)
+
+    result = ann.command("orders", "delete", str(order["id"]), "--by", "ann")
+
+    assert result.stdout.endswith("2012-09-05 BUY 10.00 IBM at 195.50 USD\n")
+    assert cash(ann) == {"USD": Decimal(0)}
+    assert orders(ann) == []
+    assert orders(ann, "--deleted")[0]["deleted_by"] == "ann"
+    assert "was deleted already" in refused(ann, "orders", "delete", str(order["id"]))
+
+
+def test_selling_more_than_is_held_must_be_meant(ann: House) -> None:
+    sale = (
+        "orders",
+        "add",
+        "Ann",
+        "SELL",
+        "--date",
+        "2012-09-06",
+        "--symbol",
+        "IBM",
+        "--quantity",
+        "12",
+        "--price",
+        "2",
+    )
+
+    assert "would hold -2.00 IBM at the end of 2012-09-06" in refused(ann, *sale)
+    assert ann.command(*sale, "--allow-short").exit_code == 0
+
+
+def test_purchase_of_shares_that_were_sold_is_not_deleted_by_mistake(ann: House) -> None:
+    add(ann, "SELL", "--symbol", "IBM", "--quantity", "10", "--price", "200", day="2012-09-06")
+    bought = orders(ann)[-1]["id"]
+
+    assert "would hold -10.00 IBM" in refused(ann, "orders", "delete", str(bought))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("Bob", "DEPOSIT", "--date", "2012-09-04", "--amount", "1"), "no account is called 'Bob'"),
+        (("Ann", "DEPOSIT", "--date", "2013-09-04", "--amount", "1"), "lies in the future"),
+        (("Ann", "DEPOSIT", "--date", "2012-09-04", "--amount", "1e15"), "too large"),
+        (("Ann", "DEPOSIT", "--date", "2012-09-04", "--amount", "ten"), "'ten' is not a number"),
+        (("Ann", "BUY", "--date", "2012-09-04", "--quantity", "1", "--price", "1"), "name its symbol"),
+        (("Ann", "BUY", "--date", "2012-09-04", "--symbol", "A.XX", "--quantity", "1", "--price", "1"), "suffix .XX"),
+    ],
+)
+def test_bad_order_is_refused_with_the_reason(ann: House, arguments: tuple[str, ...], said: str) -> None:
+    assert said in refused(ann, "orders", "add", *arguments)
+
+
+def test_amount_whose_product_overflows_is_refused(ann: House) -> None:
+    before = ann.rows(Order)
+    result = ann.command(
+        "orders", "add", "Ann", "BUY", "--date", "2012-09-05", "--symbol", "IBM", "--quantity", "900000000", "--price",
+        "9000000000000",
+    )  # fmt: skip
+    assert result.exit_code == 1
+    assert "too large to be money" in result.stderr
+    assert ann.rows(Order) == before
+
+
+def test_key_is_entered_once(ann: House) -> None:
+    add(ann, "DEPOSIT", "--amount", "5", "--key", "salary-9")
+
+    assert "'salary-9' is in account Ann already" in refused(
+        ann, "orders", "add", "Ann", "DEPOSIT", "--date", "2012-09-05", "--amount", "5", "--key", "salary-9"
+    )
+
+
+def test_order_that_says_the_same_is_taken_with_a_note(ann: House) -> None:
+    first = add(ann, "DEPOSIT", "--amount", "5").split()[1]
+
+    result = ann.command("orders", "add", "Ann", "DEPOSIT", "--date", "2012-09-05", "--amount", "5.00")
+
+    assert result.stderr == f"note: order {first} says the same; delete one of them if this is a repetition\n"
+    assert cash(ann) == {"USD": Decimal("-1949.95")}
+
+
+def test_cash_is_kept_by_currency(ann: House) -> None:
+    add(ann, "DEPOSIT", "--amount", "5000")
+    add(ann, "CONVERSION", "--amount", "1000", "--for", "795.40", "eur")
+
+    assert cash(ann) == {"USD": Decimal("2040.05"), "EUR": Decimal("795.40")}
+
+
+def test_accounts_and_books_are_set_and_shown(ann: House) -> None:
+    ann.command("accounts", "set", "Ann", "--fractions", "CASH_IN_LIEU", "--reinvest", "--dividends", "SUGGEST")
+    (account,) = json.loads(ann.command("accounts", "list", "--format", "json").stdout)
+    assert (account["residence"], account["fraction_policy"], account["is_reinvesting"]) == ("DE", "CASH_IN_LIEU", True)
+    assert "no account is called 'Bob'" in refused(ann, "accounts", "set", "Bob", "--reinvest")
+    assert "'XYZ' is not two letters" in refused(ann, "accounts", "set", "Ann", "--residence", "XYZ")
+
+    assert ann.command("books", "set", "lock_date", "2012-10-31").stdout == "lock_date: 2012-10-31\n"
+    assert ann.command("books", "set", "lock_date").stdout == "lock_date: not set\n"
+    assert "only days that are over" in refused(ann, "books", "set", "lock_date", "2012-12-31")
+    assert "is not one of ESTIMATE" in refused(ann, "books", "set", "pay_policy", "NEVER")
+    assert "is not one of lock_date" in refused(ann, "books", "set", "colour", "red")
+    assert ann.command("books", "withhold", "US", "0.15", "--since", "2012-01-01", "--residence", "DE").exit_code == 0
+    assert "a share from 0 to 1" in refused(ann, "books", "withhold", "US", "15", "--since", "2012-01-01")
+    assert ann.command("books", "fx", "USD", "EUR", "2012-09-05", "0.7954").exit_code == 0
+    shown = json.loads(ann.command("books", "show", "--format", "json").stdout)
+    assert shown["settings"]["pay_policy"] == "ESTIMATE"
+    assert [(rule["source_country"], rule["residence"], rule["rate"]) for rule in shown["withholding"]] == [
+        ("US", "DE", "0.15")
+    ]
