@@ -62,6 +62,14 @@ class HoldingFacts:
         """The currency of the first order."""
         return next(iter(self.currencies), "USD")
 
+    def moves(self) -> list[Move]:
+        """The orders that brought or took shares."""
+        return [
+            Move(trade.trade_date, trade.quantity if trade.type in INCOMING else -trade.quantity, trade.order_id)
+            for trade in self.trades
+            if trade.type in SHARE_MOVES
+        ]
+
     def position(self, *, policy: str, on: date | None = None) -> Position:
         """The position at the end of ``on``; fractions paid in cash have the proceeds that the books say."""
         found = position_of(self.trades, self.splits, on=on, policy=policy, currency=self.currency)

@@ -1,0 +1,209 @@
+"""What is coming: ex-dates and pay dates of what accounts hold, with the cash that is expected."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from decimal import Decimal
+from fractions import Fraction
+
+from sqlalchemy import Connection, select
+
+from closingbell.domain.actions import PAYING, AcceptedAction, AcceptedKind
+from closingbell.domain.countries import country_of
+from closingbell.domain.entitlements import FractionPolicy, PositionWalk, Split, Trade
+from closingbell.domain.money import QUANTITY_SCALE, from_scaled, round_money
+from closingbell.domain.payments import EventState, Leg
+from closingbell.domain.valuation import money
+from closingbell.domain.withholding import WithholdingRule, withholding_rule
+from closingbell.models import Company, DividendLink, DividendPayment
+from closingbell.queries.portfolio import chosen_accounts
+from closingbell.stores import actions, books, positions
+from closingbell.stores.accounts import AccountFacts
+from closingbell.stores.calendar import load_announced
+from closingbell.stores.database import Database
+from closingbell.stores.dividend_progress import StoredState, load_states
+from closingbell.stores.upsert import in_groups, table_of
+
+# An ex-date longer ago than this is not waited for any more.
+_LOOK_BACK = timedelta(days=400)
+_UNTAXED = frozenset({AcceptedKind.RETURN_OF_CAPITAL})
+_LEG = table_of(DividendPayment).c
+_LINK = table_of(DividendLink).c
+
+
+@dataclass(frozen=True, slots=True)
+class CalendarLine:
+    """A dividend of one account that is not paid yet; None is not known. Tax is an estimate until it is paid.
+
+    ``state`` is ANNOUNCED before the ex-date, EX from then on, PAYABLE when its pay date has come. ``remark`` says why
+    it may not come like this.
+    """
+
+    account: str
+    symbol: str
+    kind: str | None
+    state: str
+    ex_date: date
+    pay_date: date | None
+    pay_date_status: str
+    quantity: Decimal
+    per_share: Decimal | None
+    gross: Decimal | None
+    tax: Decimal | None
+    net: Decimal | None
+    currency: str | None
+    remark: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Terms:
+    """What is known of the companies of the calendar."""
+
+    names: Mapping[int, tuple[str, str | None]]
+    actions: Mapping[int, Sequence[AcceptedAction]]
+    states: Mapping[int, StoredState]
+    announced: Mapping[int, Sequence[tuple[date, date | None]]]
+    rules: Sequence[WithholdingRule]
+
+
+def load_calendar(database: Database, *, as_of: date, account: str | None = None) -> list[CalendarLine]:
+    """What is coming, by the day on which something happens next; raise UnknownAccountError."""
+    with database.read() as connection:
+        lines: list[CalendarLine] = []
+        for facts in chosen_accounts(connection, account):
+            holdings = positions.load_holdings(connection, facts.id, on=as_of)
+            terms = _load_terms(connection, sorted(holdings), as_of)
+            done = _load_done(connection, facts.id, as_of)
+            for company_id, holding in holdings.items():
+                lines += _of_company(facts, company_id, holding, terms, done, as_of)
+    return sorted(lines, key=lambda line: (_next_day(line, as_of), line.symbol, line.account))
+
+
+def _next_day(line: CalendarLine, as_of: date) -> date:
+    return line.ex_date if line.ex_date >= as_of else line.pay_date or date.max
+
+
+def _load_terms(connection: Connection, company_ids: Sequence[int], as_of: date) -> _Terms:
+    row = table_of(Company).c
+    names: dict[int, tuple[str, str | None]] = {}
+    for group in in_groups(company_ids):
+        for id_, symbol, mic, country in connection.execute(
+            select(row.id, row.symbol, row.mic, row.country).where(row.id.in_(group))
+        ):
+            names[id_] = (symbol, country_of(mic, country))
+    known = {
+        company_id: [action for action in found if action.kind in PAYING and not action.is_cancelled]
+        for company_id, found in actions.load_actions(connection, company_ids, first=as_of - _LOOK_BACK).items()
+    }
+    announced = {
+        company_id: [(one.ex_date, one.pay_date) for one in found]
+        for company_id, found in load_announced(connection, company_ids, first=as_of).items()
+    }
+    states = load_states(connection, [action.id for found in known.values() for action in found])
+    return _Terms(names, known, states, announced, books.load_withholding_rules(connection))
+
+
+def _load_done(connection: Connection, account_id: int, as_of: date) -> set[int]:
+    """Actions that were paid to the account by then, or that an entry of its owner stands for."""
+    paid = (
+        select(_LEG.corporate_action_id)
+        .where(_LEG.account_id == account_id, _LEG.is_active == 1, _LEG.leg == Leg.PAYMENT.value)
+        .where(_LEG.value_date <= as_of)
+    )
+    linked = select(_LINK.corporate_action_id).where(_LINK.account_id == account_id)
+    return {*connection.scalars(paid), *connection.scalars(linked)}
+
+
+def _of_company(
+    account: AccountFacts, company_id: int, holding: positions.HoldingFacts, terms: _Terms, done: set[int], as_of: date
+) -> Iterator[CalendarLine]:
+    walk = _walk(account, holding)
+    symbol, country = terms.names[company_id]
+    known = sorted(terms.actions.get(company_id, []), key=lambda action: action.ex_date)
+    dated: list[tuple[date, AcceptedAction | None, date | None]] = [(one.ex_date, one, None) for one in known]
+    taken = {action.ex_date for action in known}
+    dated += [(day, None, pay) for day, pay in terms.announced.get(company_id, []) if day not in taken]
+    for ex_date, action, pay_date in sorted(dated, key=lambda one: one[0]):
+        quantity = walk.advance(ex_date)
+        if not quantity or (action is not None and action.id in done):
+            continue
+        if action is None:
+            yield _announced(account, symbol, ex_date, pay_date, quantity)
+            continue
+        state = terms.states.get(action.id)
+        if state is not None and _is_over(state, as_of):
+            continue
+        yield _expected(account, symbol, country, action, state, quantity, terms, as_of)
+
+
+def _is_over(state: StoredState, as_of: date) -> bool:
+    """Whether an action was settled by then, for whoever was entitled."""
+    if state.state in (EventState.PAID, EventState.CORRECTED):
+        return state.pay_date is None or state.pay_date <= as_of
+    return state.state is EventState.CANCELLED
+
+
+def _walk(account: AccountFacts, holding: positions.HoldingFacts) -> PositionWalk:
+    trades = [Trade(move.trade_date, move.quantity) for move in holding.moves()]
+    splits = [Split(day, ratio.numerator, ratio.denominator) for day, ratio in sorted(holding.splits.items())]
+    return PositionWalk(trades, splits, FractionPolicy(account.fraction_policy))
+
+
+def _announced(account: AccountFacts, symbol: str, ex_date: date, pay_date: date | None, quantity: int) -> CalendarLine:
+    status = "CONFIRMED" if pay_date else "UNKNOWN"
+    remark = "the amount is not known yet"
+    shares = from_scaled(quantity, QUANTITY_SCALE)
+    return CalendarLine(
+        account.name, symbol, None, EventState.ANNOUNCED.value, ex_date, pay_date, status, shares, None, None, None,
+        None, None, remark,
+    )  # fmt: skip
+
+
+def _expected(
+    account: AccountFacts,
+    symbol: str,
+    country: str | None,
+    action: AcceptedAction,
+    state: StoredState | None,
+    quantity: int,
+    terms: _Terms,
+    as_of: date,
+) -> CalendarLine:
+    facts = action.facts
+    amount = facts.amount or Decimal(0)
+    shares = from_scaled(quantity, QUANTITY_SCALE)
+    gross = round_money(Fraction(shares) * Fraction(amount), facts.currency, rounding=account.rounding)
+    rate = _rate(account, country, action, quantity, terms.rules)
+    tax = round_money(Fraction(gross) * Fraction(rate) / 10**4, facts.currency, rounding=account.rounding)
+    pay_date, status = facts.pay_date, facts.pay_date_status.value
+    if state is not None:
+        pay_date, status = state.pay_date, state.pay_date_status
+    told = EventState.ANNOUNCED if as_of < action.ex_date else EventState.EX
+    if pay_date is not None and pay_date <= as_of:
+        told = EventState.PAYABLE
+    return CalendarLine(
+        account.name, symbol, action.kind.value, told.value, action.ex_date, pay_date, status, shares, amount,
+        money(gross), money(tax), money(gross - tax), facts.currency, _remark(account, action),
+    )  # fmt: skip
+
+
+def _rate(
+    account: AccountFacts, country: str | None, action: AcceptedAction, quantity: int, rules: Sequence[WithholdingRule]
+) -> Decimal:
+    if quantity < 0 or action.kind in _UNTAXED:
+        return Decimal(0)
+    if action.facts.tax_rate is not None:
+        return action.facts.tax_rate
+    rule = withholding_rule(
+        rules, account_id=account.id, residence=account.residence, source_country=country,
+        action_type=action.kind.value, on=action.ex_date,
+    )  # fmt: skip
+    return Decimal(0) if rule is None else rule.rate
+
+
+def _remark(account: AccountFacts, action: AcceptedAction) -> str:
+    if action.is_held:
+        return f"held: {action.held_reason or action.held_code}"
+    return "" if account.dividend_preference == "AUTO" else f"not paid by itself: {account.dividend_preference}"

@@ -1,0 +1,202 @@
+"""What accounts hold and what it is worth: positions with cost, market value and gains, and cash by currency."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+
+from sqlalchemy import Connection, select
+
+from closingbell.domain.ledger import CASH, PAYABLE, RECEIVABLE
+from closingbell.domain.money import PRICE_SCALE, QUANTITY_SCALE, from_scaled
+from closingbell.domain.valuation import converted, money, price_in_units_of, worth
+from closingbell.errors import UnknownAccountError
+from closingbell.models import Company
+from closingbell.stores import accounts, ledger, positions
+from closingbell.stores.accounts import AccountFacts
+from closingbell.stores.books import find_fx_rate
+from closingbell.stores.closes import Close, load_newest_closes
+from closingbell.stores.database import Database
+from closingbell.stores.positions import HoldingFacts
+from closingbell.stores.upsert import in_groups, table_of
+
+_CENT = Decimal("0.0001")
+
+
+@dataclass(frozen=True, slots=True)
+class Amount:
+    """Money in one currency."""
+
+    currency: str
+    amount: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class PositionView:
+    """Shares of a company in an account; what is not known is None: a close not stored, a cost in two currencies.
+
+    ``cost`` and ``realised_gain`` are in ``cost_currency``, ``close`` and ``market_value`` in ``currency``; fees are no
+    part of the cost. ``unrealised_gain`` is there where both are one currency.
+    """
+
+    account: str
+    symbol: str
+    name: str | None
+    quantity: Decimal
+    cost: Decimal | None
+    cost_currency: str | None
+    average_cost: Decimal | None
+    close: Decimal | None
+    close_date: date | None
+    market_value: Decimal | None
+    currency: str | None
+    unrealised_gain: Decimal | None
+    realised_gain: Decimal | None
+
+
+@dataclass(frozen=True, slots=True)
+class PortfolioView:
+    """An account at the end of a day. ``total`` is in its own currency, None where a rate or a close is not known.
+
+    ``totals`` are by currency: shares at their closes, cash, and dividends between ex-date and pay date (``owed``).
+    """
+
+    account: str
+    currency: str
+    as_of: date
+    positions: tuple[PositionView, ...]
+    cash: tuple[Amount, ...]
+    owed: tuple[Amount, ...]
+    totals: tuple[Amount, ...]
+    total: Decimal | None
+    remarks: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CompanyNames:
+    """What a company is called, and the currency of its prices."""
+
+    symbol: str
+    name: str | None
+    currency: str | None
+
+
+def load_portfolios(database: Database, *, as_of: date, account: str | None = None) -> list[PortfolioView]:
+    """Every account by name, or one; raise UnknownAccountError."""
+    with database.read() as connection:
+        chosen = chosen_accounts(connection, account)
+        return [_portfolio(connection, facts, as_of) for facts in chosen]
+
+
+def chosen_accounts(connection: Connection, name: str | None) -> list[AccountFacts]:
+    """Every account by name, or the one of that name; raise UnknownAccountError."""
+    if name is None:
+        return list(accounts.load_accounts(connection).values())
+    facts = accounts.find_account_facts(connection, name.strip())
+    if facts is None:
+        raise UnknownAccountError(f"no account is called {name.strip()!r}; closingbell accounts list shows them")
+    return [facts]
+
+
+def load_names(connection: Connection, company_ids: Sequence[int]) -> dict[int, CompanyNames]:
+    """What companies are called."""
+    row = table_of(Company).c
+    found: dict[int, CompanyNames] = {}
+    for group in in_groups(company_ids):
+        for id_, *names in connection.execute(
+            select(row.id, row.symbol, row.name, row.currency).where(row.id.in_(group))
+        ):
+            found[id_] = CompanyNames(*names)
+    return found
+
+
+def total_in(
+    connection: Connection, amounts: Sequence[Amount], currency: str, *, on: date
+) -> tuple[Decimal | None, tuple[str, ...]]:
+    """The sum of amounts in ``currency`` at the rates stored for ``on``; None and the reasons where one is missing."""
+    total, missing = Decimal(0), []
+    for one in amounts:
+        if one.currency == currency or not one.amount:
+            total += one.amount
+            continue
+        quote = find_fx_rate(connection, one.currency, currency, on=on)
+        if quote is None:
+            missing.append(f"no rate from {one.currency} to {currency} up to five days before {on}")
+        else:
+            total += converted(one.amount, quote.rate, currency)
+    return (None if missing else total), tuple(missing)
+
+
+def _portfolio(connection: Connection, account: AccountFacts, as_of: date) -> PortfolioView:
+    holdings = positions.load_holdings(connection, account.id, on=as_of)
+    names = load_names(connection, sorted(holdings))
+    closes = load_newest_closes(connection, sorted(holdings), on=as_of)
+    shown = [
+        view
+        for company_id, facts in holdings.items()
+        if (view := _view(account, names[company_id], facts, closes.get(company_id), as_of)) is not None
+    ]
+    balances = ledger.load_balances(
+        connection, account_ids=[account.id], names=(CASH, RECEIVABLE, PAYABLE), as_of=as_of
+    )
+    cash = _amounts({c: a for (_, name, c), a in balances.items() if name == CASH})
+    owed: dict[str, Decimal] = {}
+    for (_, name, currency), amount in balances.items():
+        if name != CASH:
+            owed[currency] = owed.get(currency, Decimal(0)) + amount
+    totals = _totals(shown, cash, _amounts(owed))
+    total, remarks = total_in(connection, totals, account.currency, on=as_of)
+    unpriced = [one.symbol for one in shown if one.market_value is None]
+    if unpriced:
+        total, remarks = None, (*remarks, f"no close is stored for {', '.join(sorted(unpriced))}")
+    ordered = tuple(sorted(shown, key=lambda one: one.symbol))
+    return PortfolioView(account.name, account.currency, as_of, ordered, cash, _amounts(owed), totals, total, remarks)
+
+
+def _view(
+    account: AccountFacts, names: CompanyNames, facts: HoldingFacts, close: Close | None, as_of: date
+) -> PositionView | None:
+    """The position, None where nothing is held."""
+    position = facts.position(policy=account.fraction_policy, on=as_of)
+    if not position.quantity:
+        return None
+    is_one_currency = len(facts.currencies) == 1
+    quantity = from_scaled(position.quantity, QUANTITY_SCALE)
+    cost = money(position.cost) if is_one_currency else None
+    currency = names.currency or facts.currency
+    price = value = None
+    if close is not None:
+        price = price_in_units_of(as_of, price=close.price, traded_on=close.date, splits=facts.splits)
+        value = worth(position.quantity, price, currency)
+    is_comparable = cost is not None and value is not None and currency == facts.currency
+    return PositionView(
+        account=account.name,
+        symbol=names.symbol,
+        name=names.name,
+        quantity=quantity,
+        cost=cost,
+        cost_currency=facts.currency if is_one_currency else None,
+        average_cost=None if cost is None else (cost / quantity).quantize(_CENT),
+        close=None if price is None else from_scaled(price, PRICE_SCALE),
+        close_date=None if close is None else close.date,
+        market_value=value,
+        currency=currency,
+        unrealised_gain=value - cost if is_comparable and cost is not None and value is not None else None,
+        realised_gain=money(position.realised_gain) if is_one_currency else None,
+    )
+
+
+def _amounts(by_currency: dict[str, Decimal]) -> tuple[Amount, ...]:
+    return tuple(Amount(currency, amount) for currency, amount in sorted(by_currency.items()) if amount)
+
+
+def _totals(shown: Sequence[PositionView], cash: Sequence[Amount], owed: Sequence[Amount]) -> tuple[Amount, ...]:
+    sums: dict[str, Decimal] = {}
+    for one in (*cash, *owed):
+        sums[one.currency] = sums.get(one.currency, Decimal(0)) + one.amount
+    for view in shown:
+        if view.market_value is not None and view.currency is not None:
+            sums[view.currency] = sums.get(view.currency, Decimal(0)) + view.market_value
+    return _amounts(sums)
