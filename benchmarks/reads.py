@@ -64,9 +64,13 @@ def _measure(
     ]
     for what, limit, unit, look in looks:
         factor = 1000 if unit == "ms" else 1
-        times = [seconds * factor for seconds in _times(look, turns)]
+        walls, cpus = _times(look, turns)
+        times = [seconds * factor for seconds in walls]
         lines.append(below(what, NAMES[kind], median(times), limit, unit=unit))
-        notes.append(f"{NAMES[kind]}, {what}: {min(times):.2f} to {max(times):.2f} {unit}")
+        notes.append(
+            f"{NAMES[kind]}, {what}: {min(times):.2f} to {max(times):.2f} {unit}, "
+            f"of which the client's CPU {median(cpus) * factor:.2f} {unit}"
+        )
     began = time.perf_counter()
     recounted = coverage(recount=True)
     notes.append(f"{NAMES[kind]}: coverage by reading every bar {time.perf_counter() - began:.1f} s")
@@ -76,12 +80,13 @@ def _measure(
         raise RuntimeError(f"not a measurement: {total}, {len(latest())} newest bars")
 
 
-def _times(look: Callable[[], Any], turns: int) -> list[float]:
-    """Seconds of each turn, after one that warms the caches."""
+def _times(look: Callable[[], Any], turns: int) -> tuple[list[float], list[float]]:
+    """Seconds, and seconds of the client's CPU, of each turn, after one that warms the caches."""
     look()
-    times = []
+    walls, cpus = [], []
     for _ in range(turns):
-        began = time.perf_counter()
+        wall, cpu = time.perf_counter(), time.process_time()
         look()
-        times.append(time.perf_counter() - began)
-    return times
+        walls.append(time.perf_counter() - wall)
+        cpus.append(time.process_time() - cpu)
+    return walls, cpus

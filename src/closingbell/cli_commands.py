@@ -49,6 +49,7 @@ COMMANDS: dict[str, str] = {
     "portfolio": "closingbell.commands.portfolio:portfolio",
     "providers": "closingbell.commands.providers:providers",
     "quarantine": "closingbell.commands.quarantine:quarantine",
+    "rebuild-summaries": "closingbell.commands.summaries:rebuild_summaries",
     "refresh-prices": "closingbell.commands.prices:refresh_prices_command",
     "rename-symbol": "closingbell.commands.symbols:rename_symbol",
     "reopen-company": "closingbell.commands.symbols:reopen_company",

@@ -11,6 +11,7 @@ from closingbell.domain.bars import INTRADAY
 from closingbell.domain.runs import RunStatus
 from closingbell.models import Base, MarketCalendar, MarketSession, PriceCoverage, PriceHistory
 from closingbell.queries.coverage import CompanyCoverage, KnownGap, load_coverage
+from closingbell.queries.doctor import FAIL, OK, check_summaries
 from closingbell.stores.upsert import table_of
 from tests.app_fixtures import SYMBOLS, House, recorded_rows, run_closingbell
 
@@ -141,8 +142,12 @@ def test_bar_lost_behind_the_back_is_found_by_a_recount(house: House) -> None:
     assert [(one.stored_count, one.missing_dates) for one in lost] == [(60, (date(2012, 10, 10),))] * 2
     assert house.command("coverage").exit_code == 0
     assert house.command("coverage", "--recount").exit_code == 1
-    assert house.rebuilt() == ["AAPL", "IBM"]
+    found = check_summaries(house.context.database)
+    assert (found.state, found.message) == (FAIL, "those of 2 of 2 companies are not what their bars come to")
+    assert house.command("rebuild-summaries").stdout == "2 companies looked at, 2 put right\n"
     assert covered(house) == lost
+    found = check_summaries(house.context.database)
+    assert (found.state, found.message) == (OK, "those of 2 of 2 companies are what their bars come to")
 
 
 def test_bar_made_while_its_session_ran_is_no_close(house: House) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import random
 import subprocess
 import sys
 import threading
 from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from uuid import uuid4
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -16,10 +17,13 @@ from sqlalchemy import Connection, delete
 
 from closingbell.domain.bars import INTRADAY, Bar, Finding, MergedBars, StoredBar
 from closingbell.domain.days import DaySet, StoredDays
+from closingbell.domain.planning import SessionTimes
 from closingbell.models import PriceHistory
-from closingbell.stores import companies, prices, quarantine, summaries
+from closingbell.queries.coverage import load_coverage
+from closingbell.stores import companies, prices, quarantine, sessions, summaries
 from closingbell.stores.bulk import BULK_FROM, raw_instant
 from closingbell.stores.database import Database
+from closingbell.stores.orders import NewOrder, store_orders
 from closingbell.stores.summaries import NewestBar, Summary
 from closingbell.stores.upsert import table_of
 
@@ -349,7 +353,7 @@ steps = st.one_of(
 
 
 def make_companies(database: Database, count: int) -> list[int]:
-    symbols = [f"S{random.getrandbits(60):x}" for _ in range(count)]
+    symbols = [f"S{uuid4().hex[:16]}" for _ in range(count)]
     database.write_unit(lambda c: companies.store_new(c, [(symbol, "XNYS") for symbol in symbols], now=AT))
     with database.read() as connection:
         known = companies.load_by_symbol(connection, symbols)
@@ -403,3 +407,72 @@ def test_after_any_history_the_summary_is_what_the_bars_come_to(
         kept = summaries.load_summaries(connection, [company_id]).get(company_id, Summary())
     assert kept == naive(database, company_id)
     assert drifted(database, company_id) == []
+
+
+# --- Coverage reads the summaries; here it is counted from the rows, one by one.
+
+SESSIONS = [day for day in sorted(SPAN) if day.weekday() < 5]
+NOW = datetime(2012, 12, 1, tzinfo=UTC)
+
+
+def write_down_sessions(database: Database) -> None:
+    times = [
+        (SessionTimes(day, instant(day, 14), instant(day, 21)), None) for day in [*SESSIONS, DAY + timedelta(days=3)]
+    ]
+    first, last = date(2012, 11, 1), date(2012, 12, 31)
+    database.write_unit(
+        lambda c: sessions.store_sessions(c, "XNYS", times, first=first, last=last, version="1", now=AT)
+    )
+
+
+def instant(day: date, hour: int) -> datetime:
+    return datetime(day.year, day.month, day.day, hour, tzinfo=UTC)
+
+
+def hold(database: Database, symbol: str, since: date) -> None:
+    order = NewOrder(
+        "BUY", symbol, since, instant(since, 15), Decimal(1), Decimal(1), None, Decimal(0), "USD", "test", symbol
+    )
+    database.write_unit(lambda c: store_orders(c, "Ann", [order], symbols=[(symbol, "XNYS")], now=AT))
+
+
+@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    history=st.lists(steps.filter(lambda step: step[0] != "roll back"), max_size=8),
+    since=st.sampled_from(SESSIONS),
+    gaps=st.sets(st.sampled_from(SPAN), max_size=3),
+)
+def test_coverage_is_what_counting_the_rows_gives(
+    database: Database, history: list[tuple[str, list[date], int]], since: date, gaps: set[date]
+) -> None:
+    write_down_sessions(database)
+    symbol = f"S{uuid4().hex[:16]}"
+    hold(database, symbol, since)
+    with database.read() as connection:
+        company_id = companies.load_by_symbol(connection, [symbol])[symbol].id
+    with database.write() as connection:
+        for kind, on, close in history:
+            take_step(connection, company_id, kind, on, close)
+        prices.store_gaps(
+            connection,
+            [
+                {"company_id": company_id, "date": day, "reason": "none", "asked_count": 1, "last_asked_at": AT,
+                 "next_ask_at": None}
+                for day in gaps
+            ],
+        )  # fmt: skip
+
+    [told] = load_coverage(database, now=NOW, symbols=(symbol,))
+
+    with database.read() as connection:
+        stored = prices.load_bars(connection, {company_id: since}).get(company_id, {})
+    close_days = {day for day, one in stored.items() if one.flag != INTRADAY}
+    expected = [day for day in SESSIONS if day >= since]
+    missing = [day for day in expected if day not in close_days and day not in gaps]
+    assert told.expected_count == len(expected)
+    assert told.stored_count == sum(day in close_days for day in expected)
+    assert told.provisional_count == sum(day in close_days and not stored[day].is_settled for day in expected)
+    assert (told.missing_count, told.missing_dates) == (len(missing), tuple(missing))
+    assert told.gap_count == sum(day in gaps and day not in close_days for day in expected)
+    assert told.unexpected_count == sum(day not in SESSIONS for day in close_days)
+    assert load_coverage(database, now=NOW, symbols=(symbol,), recount=True) == [told]

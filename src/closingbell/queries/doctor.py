@@ -17,7 +17,7 @@ from closingbell.config import Settings
 from closingbell.errors import ClosingbellError
 from closingbell.jobs.registry import Registry
 from closingbell.queries.jobs import JobView, list_jobs, list_schedulers
-from closingbell.stores import companies, job_log, marks, sessions
+from closingbell.stores import companies, job_log, marks, sessions, summaries
 from closingbell.stores.database import Database
 from closingbell.utils.text import listed
 
@@ -27,6 +27,8 @@ OK, WARN, FAIL = "ok", "warn", "fail"
 SAFE_SQLITE = (3, 51, 3)
 CLOCK_WARN, CLOCK_FAIL = timedelta(seconds=5), timedelta(seconds=60)
 SESSIONS_AHEAD = timedelta(days=30)
+# Companies whose bars are all read for a check.
+SUMMARIES_LOOKED_AT = 100
 DISK_WARN, DISK_FAIL = 1_000_000_000, 100_000_000
 # Noon before and after the night in which New York's clocks go forward, and the offsets that then hold.
 _KNOWN_OFFSETS = {datetime(2027, 3, 13, 12): -5, datetime(2027, 3, 14, 12): -4}  # noqa: DTZ001  (the zone is added)
@@ -92,6 +94,7 @@ def examine_tables(patient: Patient) -> list[Check]:
         "scheduler": lambda: _check_schedulers(patient),
         "runs": lambda: _check_runs(patient),
         "sessions": lambda: _check_sessions(patient),
+        "summaries": lambda: check_summaries(patient.database),
     }
     return [
         *(check for name, look in looks.items() for check in guarded(name, look)),
@@ -283,6 +286,18 @@ def _check_sessions(patient: Patient) -> Check:
         return Check("sessions", WARN, message, way_out)
     nearest = min(of_mic[-1].date for of_mic in known.values())
     return Check("sessions", OK, f"known up to {nearest} for {listed(sorted(known))}")
+
+
+def check_summaries(database: Database) -> Check:
+    """Whether what is kept of each company's bars is what they come to; some companies stand for all."""
+    with database.read() as connection:
+        ids = summaries.load_company_ids(connection)
+        looked_at = ids[:: max(1, -(-len(ids) // SUMMARIES_LOOKED_AT))]
+        drifted = summaries.find_drift(connection, looked_at)
+    if not drifted:
+        return Check("summaries", OK, f"those of {len(looked_at)} of {len(ids)} companies are what their bars come to")
+    message = f"those of {len(drifted)} of {len(looked_at)} companies are not what their bars come to"
+    return Check("summaries", FAIL, message, "bars were written by other means: closingbell rebuild-summaries")
 
 
 def _utc(moment: datetime) -> str:

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from functools import partial
 from itertools import groupby
 from operator import itemgetter
 from typing import Any, NamedTuple
@@ -19,8 +20,8 @@ from sqlalchemy import Connection, String, and_, cast, delete, func, or_, select
 
 from closingbell.domain.bars import INTRADAY
 from closingbell.domain.days import NO_BARS, NO_DAYS, DaySet, StoredDays
-from closingbell.models import PriceHistory, PriceSummary
-from closingbell.stores.database import last_step
+from closingbell.models import Company, PriceHistory, PriceSummary
+from closingbell.stores.database import Database, last_step
 from closingbell.stores.in_one import Dates
 from closingbell.stores.upsert import in_groups, raw_prices, table_of, upsert
 
@@ -303,6 +304,25 @@ def rebuild(connection: Connection, company_ids: Sequence[int]) -> list[Drift]:
             connection.execute(delete(table).where(table.c.company_id.in_(gone)))
         found += drifted
     return found
+
+
+def rebuild_all(database: Database) -> tuple[int, int]:
+    """Make all summaries anew; how many companies were looked at, and how many had drifted.
+
+    Some hundred companies a transaction: others that write wait no longer than that.
+    """
+    with database.read() as connection:
+        ids = load_company_ids(connection)
+    drifted = 0
+    for group in in_groups(ids):
+        drifted += len(database.write_unit(partial(rebuild, company_ids=group)))
+    return len(ids), drifted
+
+
+def load_company_ids(connection: Connection) -> list[int]:
+    """Every company."""
+    company = table_of(Company).c
+    return list(connection.scalars(select(company.id).order_by(company.id)))
 
 
 def find_drift(connection: Connection, company_ids: Sequence[int]) -> list[Drift]:
