@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, func, insert, select, update
+from sqlalchemy import Connection, bindparam, insert, select, update
 
 from closingbell.domain.bars import INTRADAY, Bar, MergedBars, StoredBar
 from closingbell.domain.days import StoredDays
@@ -81,23 +81,15 @@ def load_bars(connection: Connection, firsts: Mapping[int, date]) -> dict[int, d
 def load_previous_closes(connection: Connection, befores: Mapping[int, date]) -> dict[int, int]:
     """The newest stored close, in millionths, of each company before its date."""
     by_date: dict[date, list[int]] = {}
-    for company_id, before in befores.items():
-        by_date.setdefault(before, []).append(company_id)
+    for company_id, days in summaries.load_days(connection, list(befores)).items():
+        # Found among the days: databases would read a company's whole history for it.
+        if earlier := days.closes.between(date.min, befores[company_id] - timedelta(days=1)):
+            by_date.setdefault(earlier.last, []).append(company_id)
     closes: dict[int, int] = {}
-    for before, company_ids in by_date.items():
+    for day, company_ids in by_date.items():
         for group in in_groups(company_ids):
-            newest = (
-                select(_RAW.c.company_id, func.max(_RAW.c.date).label("date"))
-                .where(_RAW.c.company_id.in_(group), _RAW.c.date < before)
-                .group_by(_RAW.c.company_id)
-                .subquery()
-            )
-            rows = connection.execute(
-                select(_RAW.c.company_id, _RAW.c.close).join(
-                    newest, (newest.c.company_id == _RAW.c.company_id) & (newest.c.date == _RAW.c.date)
-                )
-            )
-            closes.update({row.company_id: row.close for row in rows})
+            query = select(_RAW.c.company_id, _RAW.c.close).where(_RAW.c.date == day, _RAW.c.company_id.in_(group))
+            closes.update((company_id, close) for company_id, close in connection.execute(query))
     return closes
 
 
