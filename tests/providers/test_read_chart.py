@@ -300,3 +300,17 @@ def test_bytes_are_json_or_refused(body: bytes) -> None:
         return
     with pytest.raises(BadAnswerError):
         read(answer)
+
+
+def test_split_that_is_only_announced_restates_nothing() -> None:
+    answer = good()
+    monday = 1354545000
+    answer["chart"]["result"][0]["events"]["splits"] = {
+        str(monday): {"date": monday, "numerator": 4, "denominator": 1, "splitRatio": "4:1"}
+    }
+
+    history = read_chart(answer, symbol="AAPL", first=FIRST, fetched_at=AT)
+
+    assert [bar.close for bar in history.bars] == [50_500_000, 51_000_000, 51_500_000]
+    assert [str(action.amount) for action in history.actions if action.amount is not None] == ["0.25", "0.5"]
+    assert [(str(a.ex_date), a.numerator) for a in history.actions if a.numerator] == [("2012-12-03", 4)]

@@ -297,3 +297,34 @@ def test_unknown_company_or_number_is_named(ordinary: House) -> None:
         in decide(ordinary, "add", "NOPE", "CASH", "--ex-date", "2012-11-07", "--amount", "1").stderr
     )
     assert "no corporate action has the number 999999" in decide(ordinary, "apply", "999999").stderr
+
+
+# --- A record date that asks for another ex-date.
+
+
+def test_record_date_a_session_away_moves_the_ex_date_where_nobody_traded(ordinary: House) -> None:
+    """Under three days, 2012-11-13 as record date asks for 11-08: nothing settled on 11-12, Veterans Day."""
+    decide(ordinary, "edit", str(only(ordinary).id), "--record-date", "2012-11-13")
+
+    assert (str(only(ordinary).ex_date), only(ordinary).is_held) == ("2012-11-08", False)
+
+
+def test_record_date_a_session_away_is_held_where_somebody_traded_in_between(ordinary: House) -> None:
+    ordinary.orders("2012-11-07,BUY,AAPL,5,560.00,0,USD", account="Bob")
+
+    decide(ordinary, "edit", str(only(ordinary).id), "--record-date", "2012-11-13")
+
+    assert (str(only(ordinary).ex_date), only(ordinary).held_code) == ("2012-11-07", "EX_DATE_DOUBTFUL")
+    decide(ordinary, "apply", str(only(ordinary).id))
+    assert (str(only(ordinary).ex_date), only(ordinary).is_held) == ("2012-11-07", False)
+
+
+def test_record_date_of_the_ex_date_changes_nothing_else(ordinary: House) -> None:
+    """Three settlement days after 11-07 are 11-08, 11-09 and 11-13."""
+    decide(ordinary, "edit", str(only(ordinary).id), "--record-date", "2012-11-12")
+
+    assert (str(only(ordinary).ex_date), str(only(ordinary).record_date), only(ordinary).is_held) == (
+        "2012-11-07",
+        "2012-11-12",
+        False,
+    )

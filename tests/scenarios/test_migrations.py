@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from datetime import UTC, date, datetime
 from typing import Any
@@ -14,7 +15,15 @@ from sqlalchemy.exc import DBAPIError
 
 from closingbell.commands.database import alembic_for, upgrade
 from closingbell.domain.days import StoredDays
-from closingbell.models import Account, Base, LedgerEntry, PriceHistory
+from closingbell.models import (
+    Account,
+    Base,
+    CorporateActionRow,
+    CorporateActionSourceRow,
+    CorporateActionVersion,
+    LedgerEntry,
+    PriceHistory,
+)
 from closingbell.models.types import ScaledDecimal, UtcDateTime
 from closingbell.stores import summaries
 from closingbell.stores.summaries import NewestBar, Summary
@@ -191,6 +200,45 @@ def test_summaries_of_bars_that_are_there_already_are_made(empty: House) -> None
     days = [(date(2012, 11, 28), True), (date(2012, 11, 29), False)]
     assert made == {7: Summary(newest, StoredDays.of(days))}
     assert empty.drifted() == []
+
+
+def test_actions_of_before_are_kept_with_their_versions(empty: House) -> None:
+    with empty.app.app_context():
+        alembic_for(empty.app).upgrade("0003")
+    action = (
+        "INSERT INTO corporate_action (id, company_id, kind, ex_date, currency, seq, amount, numerator, denominator, "
+    )
+    action += "printed, provider, first_seen_at, last_seen_at) VALUES "
+    seen = "'yahoo', '2012-11-29 00:00:00', '2012-11-30 00:00:00')"
+    with empty.context.database.write() as connection:
+        for statement in (
+            "INSERT INTO company (id, symbol, mic, created_at) VALUES (7, 'IBM', 'XNYS', '2012-11-29 00:00:00')",
+            f"{action} (1, 7, 'DIVIDEND', '2012-11-07', 'USD', 0, 8600000000, NULL, NULL, '0.86', {seen}",
+            f"{action} (2, 7, 'CAPITAL_GAIN', '2012-11-07', 'USD', 0, 5000000000, NULL, NULL, '0.5', {seen}",
+            f"{action} (3, 7, 'SPLIT', '1999-05-27', '', 0, NULL, 2, 1, '2:1', {seen}",
+            f"{action} (4, 7, 'SPLIT', '2021-11-04', '', 0, NULL, 523, 500, '1046:1000', {seen}",
+            "INSERT INTO corporate_action_revision (id, corporate_action_id, old_amount, new_amount, new_printed, "
+            "provider, noticed_at) VALUES (1, 1, 8500000000, 8600000000, '0.86', 'yahoo', '2012-11-30 00:00:00')",
+        ):
+            connection.exec_driver_sql(statement)
+
+    assert empty.command("init-db").exit_code == 0
+
+    rows = empty.rows(CorporateActionRow)
+    assert [(row.kind, row.kind_group, row.held_code, row.version) for row in rows] == [
+        ("CASH", "CASH", None, 2),
+        ("CAP_GAIN", "GAIN", None, 1),
+        ("SPLIT", "SPLIT", None, 1),
+        ("SPIN_OFF", "SPLIT", "SPIN_OFF_SUSPECT", 1),
+    ]
+    versions = [one for one in empty.rows(CorporateActionVersion, order="version") if one.corporate_action_id == 1]
+    assert [json.loads(one.facts)["amount"] for one in versions] == ["0.85", "0.86"]
+    assert [(row.verdict, row.printed) for row in empty.rows(CorporateActionSourceRow)] == [
+        ("ACCEPTED", "0.86"),
+        ("ACCEPTED", "0.5"),
+        ("ACCEPTED", "2:1"),
+        ("HELD", "1046:1000"),
+    ]
 
 
 @pytest.mark.parametrize(

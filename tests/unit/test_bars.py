@@ -91,6 +91,8 @@ def test_a_volume_one_share_off_is_the_same_bar() -> None:
 @pytest.mark.parametrize(
     ("before", "after", "jumps"),
     [
+        (100_000_000, 57_000_000, True),  # two for one on a day of plus 14 %
+        (100_000_000, 58_000_000, False),
         (100_000_000, 110_000_000, False),
         (100_000_000, 80_000_000, False),
         (100_000_000, 66_700_000, True),  # like 3:2

@@ -38,6 +38,7 @@ HOLD_SENTENCES: dict[str, str] = {
     "UNIT_DOUBTFUL": "the amount does not fit the price or what was paid before: it may be in another unit",
     "DUPLICATE": "nearly the same dividend stands a few days away, and the price does not say which one is right",
     "SECOND_ON_DAY": "another dividend has the same ex-date: say whether both were paid",
+    "EX_DATE_DOUBTFUL": "the ex-date is a session away from the record date's, and somebody traded in between",
     "VANISHED": "the provider told of it and does so no longer",
     "TIMES_100": SERIES_RULES["dividend_times_100"],
     "TOO_LARGE": SERIES_RULES["dividend_too_large"],

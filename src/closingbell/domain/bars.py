@@ -23,8 +23,10 @@ AUCTION_REACH = 0.05
 
 _SNAPS = ((100, 10_000), (1_000, 1_000), (10_000, 100), (100_000, 10))
 # Close ratios that an unannounced split leaves behind; everything beyond 50 % is doubtful anyway.
-_SPLIT_TRACES = tuple(float(r) for s in ((3, 2), (5, 3), (2, 1)) for r in (Fraction(*s), 1 / Fraction(*s)))
+_SPLIT_TRACES = tuple(float(r) for s in ((3, 2), (5, 3)) for r in (Fraction(*s), 1 / Fraction(*s)))
 _TRACE_WIDTH = 0.03
+# Two for one, on a day on which the price rose by up to 15 %: hardly anything else halves a price so nearly.
+_NEARLY_HALF = 0.575
 
 RULES: dict[str, str] = {
     "not_positive": "open, high, low and close must be above zero",
@@ -118,7 +120,7 @@ def same_bar(stored: Bar, answered: Bar) -> bool:
 def is_jump(before: int, after: int, split: Fraction | None = None) -> bool:
     """Whether two neighbouring closes differ like an unannounced split or by more than half."""
     ratio = after / before if split is None else after * split.numerator / (before * split.denominator)
-    if not 0.5 <= ratio <= 1.5:
+    if not _NEARLY_HALF <= ratio <= 1.5:
         return True
     # Daily moves of less than a tenth are by far the most: leave early.
     if 0.9 < ratio < 1.1:

@@ -114,8 +114,10 @@ def read_chart(answer: Any, *, symbol: str, first: date, fetched_at: datetime) -
     try:
         currency, divisor = _currency(quote_unit)
         splits = _read_splits(events, zone)
-        bars, null_dates = _read_bars(result, zone, splits, divisor, first)
-        actions = _read_actions(events, zone, splits, currency, divisor)
+        # One that is only announced has restated nothing yet.
+        in_force = [split for split in splits if split.ex_date <= fetched_at.astimezone(zone).date()]
+        bars, null_dates = _read_bars(result, zone, in_force, divisor, first)
+        actions = _read_actions(events, zone, splits, in_force, currency, divisor)
     except _NOT_READABLE as error:
         raise BadAnswerError(f"{symbol}: Yahoo's answer cannot be read ({error!r})") from None
     return DailyHistory(
@@ -252,9 +254,14 @@ def _read_splits(events: Mapping[str, Any], zone: ZoneInfo) -> list[_Split]:
 
 
 def _read_actions(
-    events: Mapping[str, Any], zone: ZoneInfo, splits: Sequence[_Split], currency: str, divisor: int
+    events: Mapping[str, Any],
+    zone: ZoneInfo,
+    splits: Sequence[_Split],
+    in_force: Sequence[_Split],
+    currency: str,
+    divisor: int,
 ) -> list[CorporateAction]:
-    """Every corporate action of the answer in the units of its own day, by ex-date."""
+    """Every corporate action of the answer in the units of its own day, by ex-date; ``in_force`` restated amounts."""
     actions = [
         CorporateAction(
             ActionKind.SPLIT,
@@ -269,7 +276,7 @@ def _read_actions(
     ]
     for name, kind in (("dividends", ActionKind.DIVIDEND), ("capitalGains", ActionKind.CAPITAL_GAIN)):
         for row in (events.get(name) or {}).values():
-            actions.append(_read_payout(kind, row, zone, splits, currency, divisor))
+            actions.append(_read_payout(kind, row, zone, in_force, currency, divisor))
     return sorted(actions, key=lambda action: (action.ex_date, action.kind))
 
 

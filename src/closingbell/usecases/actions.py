@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from functools import partial
@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 from closingbell import calendars
 from closingbell.domain.action_checks import problems_of
 from closingbell.domain.action_judging import Print, RowVerdict
-from closingbell.domain.action_words import in_words
+from closingbell.domain.action_words import in_words, why_held
 from closingbell.domain.actions import PAYING, AcceptedAction, AcceptedKind, Facts, PayDateStatus
 from closingbell.domain.settlement import US_MARKETS, cycles_of, derive_ex_date, is_us_bank_holiday
 from closingbell.errors import UsageError
@@ -39,6 +39,14 @@ class TypedAction:
     ex_date: date | None = None
     facts: Mapping[str, Any] = field(default_factory=dict)
     is_second: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Dated:
+    """An ex-date that follows from a record date, and the sessions around it."""
+
+    ex_date: date
+    sessions: Sequence[date]
 
 
 def apply_action(context: JobContext, action_id: int, *, by: str, why: str, told: bool = False) -> AcceptedAction:
@@ -82,16 +90,46 @@ def edit_action(
     """Change facts of an action; from then on no provider changes them. A hold stays until it is applied."""
     if not changes:
         raise UsageError("say what is to be changed; closingbell actions edit --help lists it")
+    told = None if "ex_date" in changes else _ex_date_asked_for(context, action_id, changes.get("record_date"))
 
     def edited(connection: Connection, action: AcceptedAction) -> AcceptedAction:
         facts = _with(action.facts, changes)
         if facts == action.facts:
             raise UsageError(f"{action.id} is like that already")
-        _require_sound(facts, action.is_held)
-        _require_free(connection, action, facts)
-        return replace(action, facts=facts, is_user_entered=True)
+        after = replace(action, facts=facts, is_user_entered=True)
+        if told is not None:
+            after = _dated(connection, after, told)
+        _require_sound(after.facts, after.is_held)
+        _require_free(connection, action, after.facts)
+        return after
 
     return _decide(context, action_id, edited, by=by, why=f"edited: {why}", why_given=why)
+
+
+def _ex_date_asked_for(context: JobContext, action_id: int, record_date: date | None) -> _Dated | None:
+    """The ex-date that a record date asks for, and the sessions around it; None where none was given."""
+    if record_date is None:
+        return None
+    now = context.clock.now()
+    with context.database.read() as connection:
+        action = actions.load_action(connection, action_id)
+        company = companies.load_by_id(connection, [action.company_id])[0] if action is not None else None
+    if company is None:
+        return None
+    sessions = load_session_list(context, company.mic, record_date - _BEFORE_RECORD, now=now).dates
+    return _Dated(_ex_date(context, company, record_date, now), sessions)
+
+
+def _dated(connection: Connection, action: AcceptedAction, told: _Dated) -> AcceptedAction:
+    """The action with the ex-date of its record date, where they differ by one session; held where that matters."""
+    first, last = sorted((action.ex_date, told.ex_date))
+    between = [day for day in told.sessions if first <= day < last]
+    if len(between) != 1:
+        return action
+    if action_rows.has_trades(connection, action.company_id, first=first, before=last):
+        sentence = why_held("EX_DATE_DOUBTFUL")
+        return replace(action, is_held=True, held_code="EX_DATE_DOUBTFUL", held_reason=sentence)
+    return replace(action, facts=replace(action.facts, ex_date=told.ex_date))
 
 
 def add_action(context: JobContext, typed: TypedAction, *, by: str, why: str) -> AcceptedAction:
