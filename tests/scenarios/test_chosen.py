@@ -6,8 +6,10 @@ from datetime import date
 
 import pytest
 
-from closingbell.domain.runs import RunStatus
+from closingbell.domain.runs import RunStatus, RunSummary
 from closingbell.errors import ClosedDayError, UsageError
+from closingbell.jobs.price_planning import Selection
+from closingbell.jobs.price_updater import refresh_prices
 from closingbell.models import Company, JobLog, MarketSession
 from tests.app_fixtures import House, item, outcomes
 
@@ -124,3 +126,100 @@ def test_session_closed_by_a_person_is_not_expected(house: House) -> None:
     house.at("2012-11-30 16:31").run()
 
     assert list(house.closes("AAPL")) == ["2012-11-26", "2012-11-27", "2012-11-28", "2012-11-29"]
+
+
+# --- A range.
+
+
+def ask_for(house: House, *symbols: str, first: str, last: str | None = None, force: bool = False) -> RunSummary:
+    """What ``refresh-prices --from --to`` does."""
+    span = {"first": date.fromisoformat(first), "last": date.fromisoformat(last) if last else None}
+    return refresh_prices(house.context, Selection(symbols or None, force=force, **span))
+
+
+def test_range_before_the_first_order_is_fetched(house: House) -> None:
+    house.hold("AAPL", since="2012-11-28")
+    house.run()
+
+    summary = ask_for(house, "AAPL", first="2012-10-25", last="2012-11-02")
+
+    assert summary.message == "5 of 5 expected closes up to 2012-11-30 stored"
+    assert list(house.closes("AAPL").items())[:6] == [
+        ("2012-10-25", "609.538"),
+        ("2012-10-26", "604.00"),
+        ("2012-10-31", "595.32"),
+        ("2012-11-01", "596.54"),
+        ("2012-11-02", "576.80"),
+        ("2012-11-28", "582.94"),
+    ]
+    assert set(house.states("AAPL").values()) == {"settled", "provisional"}
+    assert house.states("AAPL")["2012-11-02"] == "settled"
+    # What was not held then is neither expected nor unexpected.
+    assert house.command("coverage").stdout.splitlines()[-1].startswith("3 of 3 expected closes of 1 company stored")
+    assert house.at("2012-12-03 16:31").run().status is RunStatus.SUCCESS
+
+
+def test_range_across_a_split_is_stored_as_traded(house: House) -> None:
+    house.hold("AAPL", since="2012-11-28")
+
+    ask_for(house, "AAPL", first="2005-02-24", last="2005-03-01")
+
+    assert house.closes("AAPL") == {
+        "2005-02-24": "88.93",
+        "2005-02-25": "88.99",
+        "2005-02-28": "44.86",
+        "2005-03-01": "44.50",
+    }
+
+
+def test_range_is_fetched_once_and_again_by_force(house: House) -> None:
+    house.hold("AAPL", "IBM", since="2012-11-28")
+    ask_for(house, first="2012-11-05", last="2012-11-07")
+    house.charts()
+
+    again = ask_for(house, first="2012-11-05", last="2012-11-07")
+
+    assert (house.charts(), outcomes(again)) == ([], {"AAPL": "skipped", "IBM": "skipped"})
+    forced = ask_for(house, "IBM", first="2012-11-05", last="2012-11-07", force=True)
+    assert (house.charts(), forced.expected_count, item(forced, "IBM").changed_count) == ([("IBM",)], 3, 0)
+
+
+def test_range_without_an_end_goes_up_to_the_newest_session(house: House) -> None:
+    summary = ask_for(house, "IBM", first="2012-11-19")
+
+    assert summary.message == "9 of 9 expected closes up to 2012-11-30 stored"
+
+
+def test_plan_of_a_range_is_printed(house: House) -> None:
+    house.hold("AAPL", since="2012-11-28")
+
+    result = house.command("refresh-prices", "--from", "2012-11-01", "--to", "2012-11-05", "--dry-run")
+
+    assert result.stdout.splitlines() == ["AAPL  2012-11-01 to 2012-11-05: 3 missing", "would send 1 requests"]
+    assert house.rows(JobLog) == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (
+            ["--from", "2012-11-05", "--to", "2012-11-01"],
+            "the range from 2012-11-05 to 2012-11-01 ends before it begins",
+        ),
+        (["--from", "2012-12-03"], "2012-12-03 is still to come"),
+        (
+            ["--from", "2012-11-01", "--to", "2013-01-31"],
+            "2013-01-31 is still to come; without an end, a range goes up to the newest session",
+        ),
+        (["--from", "2012-11-24", "--to", "2012-11-25"], "from 2012-11-24 to 2012-11-25 no session has closed on XNYS"),
+        (["--from", "1900-01-02"], "1900-01-02: prices are kept from 1950-01-01 on"),
+        (["--from", "2012-11-01", "--date", "2012-11-05"], "name one date or a range, not both"),
+    ],
+)
+def test_wrong_range_is_refused_before_it_becomes_a_run(house: House, arguments: list[str], words: str) -> None:
+    house.hold("AAPL", since="2012-11-01")
+
+    result = house.command("refresh-prices", *arguments)
+
+    assert (result.exit_code, result.stderr) == (2, f"error: {words}\n")
+    assert house.rows(JobLog) == []

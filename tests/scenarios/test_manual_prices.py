@@ -197,8 +197,8 @@ def test_given_back_what_stood_there_stands_again_until_it_is_asked_for(house: H
         *("590.215", "594.25", "585.25", "589.36"),
         *("18382100", "yahoo", "provisional"),
     )
-    house.charts()
-    assert house.at("2012-12-03 16:31").run().message == "3 of 3 expected closes up to 2012-12-03 stored"
+    house.at("2012-12-03 16:31").run()
+    house.sweep("AAPL")
     assert house.states("AAPL")["2012-11-29"] == "settled"
     [coverage] = house.rows(PriceCoverage, order="company_id")
     assert (str(coverage.covered_from), str(coverage.settled_until)) == ("2012-11-28", "2012-11-30")

@@ -89,13 +89,22 @@ def ask_scheduler(job_name: str, symbols: tuple[str, ...] | None, format_: str) 
 @click.command("refresh-prices", cls=Command)
 @symbols_option
 @click.option("--date", "on", type=DateType(), help="Only this session, YYYY-MM-DD.")
+@click.option("--from", "first", type=DateType(), help="From this session on, also before anything was held.")
+@click.option("--to", "last", type=DateType(), help="Up to this session; the newest one unless told.")
 @click.option("--force", is_flag=True, help="Ask again even for what is settled.")
 @click.option("--provider", metavar="NAME", help="Ask this provider alone, whether it is in PRICE_PROVIDERS or not.")
 @click.option("--dry-run", is_flag=True, help="Print what would be fetched and stop.")
 @format_option
 @with_appcontext
 def refresh_prices_command(
-    symbols: tuple[str, ...] | None, on: date | None, force: bool, provider: str | None, dry_run: bool, format_: str
+    symbols: tuple[str, ...] | None,
+    on: date | None,
+    first: date | None,
+    last: date | None,
+    force: bool,
+    provider: str | None,
+    dry_run: bool,
+    format_: str,
 ) -> None:
     """Fetch prices of chosen companies and dates; without options, of all that is held."""
     opener = opener_of_one(current_context(), provider) if provider else None
@@ -104,7 +113,7 @@ def refresh_prices_command(
         context = replace(context, open_provider=opener) if opener else context
         return refresh_prices(context, selection, Occasion(requested_by=getpass.getuser()))
 
-    _run(job, Selection(symbols, on, force), dry_run=dry_run, format_=format_)
+    _run(job, Selection(symbols, on, force, first=first, last=last), dry_run=dry_run, format_=format_)
 
 
 def _run(

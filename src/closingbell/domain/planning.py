@@ -95,7 +95,7 @@ class CompanyState:
     ``needed_from``: the first session that should be there; ``covered_from`` and ``settled_until`` bound the range in
     which every expected session is settled or known as a gap; ``loose`` are the days outside that range that have a bar
     (date, is settled); ``gaps`` are sessions that the provider cannot fill and that are not to be asked for now;
-    ``chart_only`` says why no quote can do for the newest session.
+    ``chart_only`` says why no quote can do for the newest session; ``closed_on`` is the last day of a closed company.
     """
 
     company_id: int | None
@@ -109,6 +109,7 @@ class CompanyState:
     due_gaps: frozenset[date] = frozenset()
     gap_counts: Mapping[date, int] = field(default_factory=dict)
     chart_only: str | None = None
+    closed_on: date | None = None
 
     def holds(self, day: date) -> bool:
         """Whether ``day`` is stored, settled or provisional, or known as a gap."""
@@ -162,21 +163,25 @@ def plan_company(
     sessions: SessionList,
     *,
     on: date | None = None,
+    first: date | None = None,
+    last: date | None = None,
     force: bool = False,
     by_quote: bool = False,
 ) -> FetchItem | None:
     """What to ask for one company, or None when everything that should be there is there.
 
-    ``on`` narrows the plan to one session; ``force`` asks again even for what is settled. With ``by_quote`` the newest
-    session comes from a quote where that can do, and what is provisional is left to the next re-read.
+    ``on`` narrows the plan to one session, ``first`` and ``last`` to a range, which may begin before anything is
+    needed; ``force`` asks again even for what is settled. With ``by_quote`` the newest session comes from a quote where
+    that can do, and what is provisional is left to the next re-read.
     """
     newest = sessions.newest()
     if newest is None:
         return None
-    if by_quote and on is None and not force:
+    if by_quote and on is None and first is None and last is None and not force:
         return _plan_by_quote(state, sessions, newest)
     # As sets of days: thousands of companies times decades of sessions are compared in a moment.
-    expected = sessions.closed_days.between(on or state.needed_from, on or newest)
+    ends_at = newest if state.closed_on is None else min(newest, state.closed_on)
+    expected = sessions.closed_days.between(on or first or state.needed_from, on or last or ends_at)
     complete, loose = _complete_days(state, expected), StoredDays.of(state.loose)
     settled = complete | loose.settled | DaySet.of(state.gaps)
     wanted = expected if force else expected - settled

@@ -26,6 +26,8 @@ from closingbell.jobs.market_time import DAYS_FOR_UNHELD, load_session_list
 from closingbell.stores import actions, companies, prices, quarantine
 from closingbell.stores.companies import CompanyFacts, why_over
 
+# Before that nobody keeps prices, and calendars know little.
+EARLIEST = date(1950, 1, 1)
 # A company that nobody holds is brought up to date for this many sessions.
 SESSIONS_FOR_UNHELD = 5
 # Dividends of what was sold may still be owed: it is read again for so long after the last trade.
@@ -38,6 +40,8 @@ QUOTES_PER_REQUEST = 100
 class Selection:
     """What is asked for: symbols (None: every company held), one session (None: all that should be there).
 
+    ``first`` and ``last`` name a range instead, which may begin before a company was held.
+
     With ``by_quote`` the newest session comes from quotes where they can do.
     """
 
@@ -45,6 +49,13 @@ class Selection:
     on: date | None = None
     force: bool = False
     by_quote: bool = False
+    first: date | None = None
+    last: date | None = None
+
+    @property
+    def is_dated(self) -> bool:
+        """Whether it names dates."""
+        return any(day is not None for day in (self.on, self.first, self.last))
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,15 +107,17 @@ class _Chosen:
 def plan_refresh(context: JobContext, selection: Selection) -> Plan:
     """Decide what to fetch; reads the database, asks nobody outside."""
     now = context.clock.now()
+    _refuse_wrong_range(selection, now)
     chosen, over = _apart_closed(_choose(context, selection), selection, now)
     calendar_of = {
         mic: load_session_list(context, mic, first, now=now) for mic, first in _first_dates(chosen, selection, now)
     }
     _refuse_closed_day(selection, calendar_of, now)
+    _refuse_empty_range(selection, calendar_of)
     states = _load_states(context, chosen, calendar_of, now)
     items = _items(context, states, calendar_of, selection)
     planned = {item.symbol for item in items}
-    is_narrowed = selection.symbols is not None or selection.on is not None
+    is_narrowed = selection.symbols is not None or selection.is_dated
     skipped = [
         _skip(state, selection, calendar_of[state.mic])
         for state in states
@@ -162,7 +175,17 @@ def _items(
 ) -> list[FetchItem]:
     if selection.by_quote:
         return plan_companies(states, calendar_of, most_healed=context.settings.price_healing_requests)
-    planned = (plan_company(state, calendar_of[state.mic], on=selection.on, force=selection.force) for state in states)
+    planned = (
+        plan_company(
+            state,
+            calendar_of[state.mic],
+            on=selection.on,
+            first=selection.first,
+            last=selection.last,
+            force=selection.force,
+        )
+        for state in states
+    )
     return [item for item in planned if item is not None]
 
 
@@ -201,9 +224,34 @@ def _first_dates(chosen: Sequence[_Chosen], selection: Selection, now: datetime)
     firsts: dict[str, date] = {}
     for company in chosen:
         first = company.held_since or (now - timedelta(days=DAYS_FOR_UNHELD)).date()
-        first = min(first, selection.on or first)
+        first = min(first, selection.on or first, selection.first or first)
         firsts[company.mic] = min(first, firsts.get(company.mic, first))
     return list(firsts.items())
+
+
+def _refuse_wrong_range(selection: Selection, now: datetime) -> None:
+    """A range that is none, that is still to come, or that nobody keeps prices of, is a wrong question."""
+    first, last, today = selection.first, selection.last, now.date()
+    if selection.on is not None and (first or last):
+        raise UsageError("name one date or a range, not both")
+    if first is not None and last is not None and first > last:
+        raise UsageError(f"the range from {first} to {last} ends before it begins")
+    if first is not None and first < EARLIEST:
+        raise UsageError(f"{first}: prices are kept from {EARLIEST} on")
+    if first is not None and first > today:
+        raise UsageError(f"{first} is still to come")
+    if last is not None and last > today:
+        raise UsageError(f"{last} is still to come; without an end, a range goes up to the newest session")
+
+
+def _refuse_empty_range(selection: Selection, calendar_of: dict[str, SessionList]) -> None:
+    """A range without any session on the exchanges of the selection is a wrong question, as a single such date is."""
+    if selection.first is None and selection.last is None:
+        return
+    first, last = selection.first or EARLIEST, selection.last or date.max
+    if calendar_of and not any(known.between(first, last) for known in calendar_of.values()):
+        span = f"from {first} on" if selection.last is None else f"from {first} to {last}"
+        raise ClosedDayError(f"{span} no session has closed on {', '.join(sorted(calendar_of))}")
 
 
 def _refuse_closed_day(selection: Selection, calendar_of: dict[str, SessionList], now: datetime) -> None:
@@ -278,6 +326,7 @@ def _known_state(
         due_gaps=frozenset(due),
         gap_counts={day: count for day, (count, _) in gaps.items()},
         chart_only=chart_only,
+        closed_on=facts.closed_on,
     )
 
 

@@ -63,7 +63,7 @@ def refresh_prices(
     """The same for chosen companies and dates; each is asked for by itself unless the selection says otherwise."""
     context = context or current_context()
     chosen = selection or Selection()
-    if chosen.symbols is not None or chosen.on is not None:
+    if chosen.symbols is not None or chosen.is_dated:
         # A question that cannot be answered is refused before it becomes a run.
         claim_origin(context.database, context.settings.origin, clock=context.clock)
         plan_refresh(context, chosen)
