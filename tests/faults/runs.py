@@ -1,7 +1,8 @@
 """Carries out runs of the daily job in processes that may be killed; run as a script, driven by lines on its input.
 
 Everything heavy is imported once here; each run is a fork. A line is JSON: ``{"at_statement": 17}`` kills the run
-just before its 17th SQL statement, ``{"after_s": 0.2}`` after that time, ``{}`` lets it end; ``{"at_once": 2}`` starts
+just before its 17th SQL statement, ``{"after_chunk": 2}`` after its second transaction of prices, ``{"after_s": 0.2}``
+after that time, ``{}`` lets it end; ``{"at_once": 2}`` starts
 several runs together; ``env`` holds the settings. The answer is one line of JSON: how each run ended, and how many
 statements it sent.
 """
@@ -33,9 +34,10 @@ from closingbell.utils.clock import FixedClock
 NEVER = 10**9
 
 
-def run_once(report: int, at_statement: int) -> None:
+def run_once(report: int, at_statement: int, after_chunk: int) -> None:
     """One run of the daily job, a company a transaction; writes how it ended to the pipe ``report``."""
     price_updater.CHUNK_COMPANIES = 1
+    _die_after(after_chunk)
     settings = load_settings()
     assert settings.closingbell_now is not None
     app = closingbell.create_app(settings)
@@ -59,7 +61,22 @@ def run_once(report: int, at_statement: int) -> None:
     os.write(report, json.dumps({"end": end, "statements": sent["statements"]}).encode())
 
 
-def start(at_statement: int, env: dict[str, str]) -> tuple[int, int]:
+def _die_after(chunks: int) -> None:
+    """Kill this process once so many chunks are stored."""
+    store_chunk = price_updater.store_chunk
+    stored: list[int] = []
+
+    def store_and_die(*arguments: Any) -> Any:
+        outcomes = store_chunk(*arguments)
+        stored.append(len(outcomes))
+        if len(stored) == chunks:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return outcomes
+
+    price_updater.store_chunk = store_and_die
+
+
+def start(at_statement: int, after_chunk: int, env: dict[str, str]) -> tuple[int, int]:
     """Fork a run; its process id and the pipe that it reports to."""
     reading, writing = os.pipe()
     pid = os.fork()
@@ -68,7 +85,7 @@ def start(at_statement: int, env: dict[str, str]) -> tuple[int, int]:
         os.environ.update(env)
         code = 1
         try:
-            run_once(writing, at_statement)
+            run_once(writing, at_statement, after_chunk)
             code = 0
         finally:
             os._exit(code)
@@ -95,7 +112,8 @@ def main() -> None:
     _say("ready")
     for line in sys.stdin:
         wanted = json.loads(line)
-        runs = [start(wanted.get("at_statement", NEVER), wanted["env"]) for _ in range(wanted.get("at_once", 1))]
+        when = wanted.get("at_statement", NEVER), wanted.get("after_chunk", NEVER)
+        runs = [start(*when, wanted["env"]) for _ in range(wanted.get("at_once", 1))]
         if "after_s" in wanted:
             time.sleep(wanted["after_s"])
             for pid, _ in runs:

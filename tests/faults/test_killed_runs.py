@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import os
 import random
-import subprocess
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,43 +16,11 @@ from closingbell.models import Company, CorporateActionRow, JobLog, PriceCoverag
 from closingbell.replay import RecordedMarket
 from closingbell.stores.upsert import table_of
 from tests.app_fixtures import SYMBOLS, House
+from tests.faults.run_server import RunServer
 
 CLONES = 7
 SINCE = "2012-10-22"
 SESSIONS = 27
-
-
-class RunServer:
-    """The process in which runs are forked."""
-
-    def __init__(self) -> None:
-        self._process = subprocess.Popen(
-            [sys.executable, str(Path(__file__).with_name("runs.py"))],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        self._read()
-
-    def carry_out(self, env: dict[str, str], **how: Any) -> list[dict[str, Any]]:
-        assert self._process.stdin is not None
-        self._process.stdin.write(json.dumps({"env": env, **how}) + "\n")
-        self._process.stdin.flush()
-        ends: list[dict[str, Any]] = json.loads(self._read())
-        return ends
-
-    def _read(self) -> str:
-        assert self._process.stdout is not None
-        # Whatever libraries print comes before.
-        while line := self._process.stdout.readline():
-            if line.startswith(("ready", "[")):
-                return line
-        raise AssertionError("the process of the runs ended")
-
-    def close(self) -> None:
-        assert self._process.stdin is not None
-        self._process.stdin.close()
-        self._process.wait(timeout=10)
 
 
 @pytest.fixture
@@ -71,13 +35,6 @@ def _with_orders(house: House) -> House:
 
 
 Runs = Callable[..., list[dict[str, Any]]]
-
-
-@pytest.fixture(scope="session")
-def run_server() -> Iterator[RunServer]:
-    started = RunServer()
-    yield started
-    started.close()
 
 
 @pytest.fixture

@@ -57,6 +57,7 @@ class Fault(StrEnum):
     NO_META_FIELD = "no_meta_field"
     OTHER_SYMBOL = "other_symbol"
     UNSPLIT = "unsplit"
+    NOT_RESTATED = "not_restated"
     DIVIDEND_MISSING = "dividend_missing"
     DIVIDEND_TWICE = "dividend_twice"
     DIVIDEND_MOVED = "dividend_moved"
@@ -97,6 +98,7 @@ MEANINGS = {
     Fault.NO_META_FIELD: "one field of meta is absent (field, currency unless told)",
     Fault.OTHER_SYMBOL: "another symbol's answer",
     Fault.UNSPLIT: "history and events as before the newest split",
+    Fault.NOT_RESTATED: "the newest split is named, and history is not restated for it",
     Fault.DIVIDEND_MISSING: "one dividend is absent: the last one, or that of `date`",
     Fault.DIVIDEND_TWICE: "one dividend stands once more a weekday later",
     Fault.DIVIDEND_MOVED: "one dividend stands a weekday later",
@@ -340,6 +342,18 @@ def _future_bar(result: Json, _rule: FaultRule, now_s: int) -> None:
         column.append(column[-1])
 
 
+def _not_restated(result: Json, _rule: FaultRule, _now_s: int) -> None:
+    splits = result.get("events", {}).get("splits", {})
+    if "timestamp" not in result or not splits:
+        return
+    newest = max(splits.values(), key=lambda split: int(split["date"]))
+    ratio = newest["numerator"] / newest["denominator"]
+    for name, column in _columns(result).items():
+        for index, at in enumerate(result["timestamp"]):
+            if at < newest["date"] and column[index] is not None:
+                column[index] = round(column[index] / ratio) if name == "volume" else column[index] * ratio
+
+
 def _wrong_currency(result: Json, _rule: FaultRule, _now_s: int) -> None:
     result["meta"]["currency"] = _other_currency(result["meta"]["currency"])
 
@@ -370,4 +384,5 @@ _WHOLE_CHART: dict[Fault, Callable[[Json, FaultRule, int], None]] = {
     Fault.FUTURE_BAR: _future_bar,
     Fault.WRONG_CURRENCY: _wrong_currency,
     Fault.NO_META_FIELD: _no_meta_field,
+    Fault.NOT_RESTATED: _not_restated,
 }
