@@ -15,6 +15,7 @@ from closingbell.domain.runs import RunStatus
 from closingbell.jobs.context import EXTENSION
 from closingbell.models import PriceRevision
 from tests.app_fixtures import House, item
+from tests.providers.tiingo_server import KEY, TiingoServer
 
 Houses = Callable[..., House]
 
@@ -57,6 +58,12 @@ def put(house: House, *lines: str) -> None:
     file.write_text("\n".join(["symbol,date,open,high,low,close,volume,currency", *lines]), encoding="utf-8")
 
 
+def take_down(house: House) -> None:
+    """Yahoo answers nothing that is asked for prices."""
+    for endpoint in ("chart", "quote"):
+        house.market.misbehave("*", "server_error", endpoint=endpoint)
+
+
 def told_bars(house: House, symbol: str) -> list[tuple[str, str, str]]:
     """Date, close and provider of a company's stored bars."""
     return [(str(bar.date), plain(bar.close), bar.provider) for bar in house.bars(symbol)]
@@ -81,7 +88,7 @@ def test_rate_limit_is_a_state_with_an_end(told_by_the_clock: House) -> None:
 def test_source_that_is_down_is_shown_and_comes_back(told_by_the_clock: House) -> None:
     house = told_by_the_clock
     house.hold("AAPL", "IBM", "MSFT", since="2012-11-29")
-    house.market.misbehave("*", "server_error", endpoint="chart")
+    take_down(house)
 
     assert house.run().status is RunStatus.FAILED
     told = providers(house)["yahoo"]
@@ -103,7 +110,7 @@ def test_source_that_is_down_is_shown_and_comes_back(told_by_the_clock: House) -
 def test_second_provider_steps_in_and_yahoo_comes_back(two_providers: House) -> None:
     house = two_providers
     house.at("2012-11-29 16:31").hold("AAPL", "IBM", since="2012-11-29")
-    house.market.misbehave("*", "server_error", endpoint="chart")
+    take_down(house)
     put(
         house,
         "AAPL,2012-11-29,590.22,594.25,585.25,589.36,18382100,USD",
@@ -131,7 +138,6 @@ def test_second_provider_steps_in_and_yahoo_comes_back(two_providers: House) -> 
     # Friday: Yahoo is back, one trial shows it, and its bars are stored from then on.
     house.market.behave()
     assert house.at("2012-11-30 16:31").run().status is RunStatus.SUCCESS
-    assert sorted(house.charts()) == [("AAPL",), ("IBM",)]
     assert told_bars(house, "AAPL")[-1] == ("2012-11-30", "585.28", "yahoo")
     assert providers(house)["yahoo"]["in_words"] == "up"
 
@@ -168,3 +174,63 @@ def test_company_is_repaired_from_its_file(two_providers: House) -> None:
         2,
         "error: no provider is called nobody; there are files, tiingo, yahoo\n",
     )
+
+
+def test_long_rate_limit_leads_to_the_next_provider_at_once(two_providers: House) -> None:
+    house = two_providers
+    house.hold("AAPL", "IBM", since="2012-11-30")
+    house.market.misbehave("*", "rate_limited", retry_after_s=1260, endpoint="chart")
+    put(
+        house,
+        "AAPL,2012-11-30,586.79,588.40,582.68,585.28,13975700,USD",
+        "IBM,2012-11-30,191.75,191.91,188.88,190.07,6030900,USD",
+    )
+
+    assert house.run().status is RunStatus.SUCCESS
+    house.refresh("AAPL", "IBM", force=True)
+
+    # One or two requests were under way when the limit came; after that nobody asks.
+    assert len(house.charts()) in {1, 2}
+    assert told_bars(house, "AAPL") == [("2012-11-30", "585.28", "files")]
+    assert told_bars(house, "IBM") == [("2012-11-30", "190.07", "files")]
+    assert providers(house)["yahoo"]["in_words"] == "rate limited, again at 16:52"
+
+
+def test_tiingo_steps_in_and_says_so(tables_url: str, houses: Houses, no_waits: None) -> None:
+    pytest.importorskip("tiingo")
+    with TiingoServer().running() as tiingo:
+        house = by_its_clock(
+            houses(
+                tables_url,
+                "2012-11-30 16:31",
+                price_providers="yahoo,tiingo",
+                tiingo_api_key=KEY,
+                tiingo_base_url=tiingo.base_url,
+            )
+        )
+        house.hold("AAPL", "VOD.L", since="2012-11-29")
+        take_down(house)
+
+        summary = house.run()
+
+        assert told_bars(house, "AAPL") == [("2012-11-29", "589.36", "tiingo"), ("2012-11-30", "585.28", "tiingo")]
+        # London is not Tiingo's: Yahoo's word counts, and it has none yet.
+        assert {one.symbol: one.error_kind for one in summary.items} == {"AAPL": None, "VOD.L": "source_down"}
+        assert [path for path, _ in tiingo.requests] == ["/tiingo/daily/AAPL/prices"]
+        assert providers(house)["tiingo"]["in_words"] == "up"
+        checks = {c["name"]: c for c in json.loads(house.command("doctor", "--offline", "--format", "json").stdout)}
+        assert (checks["provider tiingo"]["state"], checks["provider tiingo"]["message"]) == ("ok", "up, gives daily")
+
+
+def test_key_that_is_missing_is_named_and_the_others_go_on(sqlite_url: str, houses: Houses, no_waits: None) -> None:
+    house = by_its_clock(houses(sqlite_url, "2012-11-30 16:31", price_providers="tiingo,yahoo"))
+    assert house.command("init-db").exit_code == 0
+    house.hold("AAPL", since="2012-11-30")
+
+    assert house.run().status is RunStatus.SUCCESS
+
+    told = providers(house)
+    assert (told["tiingo"]["position"], told["tiingo"]["state"]) == (1, "not configured")
+    assert told["tiingo"]["in_words"] == "not configured: set TIINGO_API_KEY (a key costs nothing at tiingo.com)"
+    assert told["yahoo"]["in_words"] == "up"
+    assert told["files"]["in_words"] == "not in use"

@@ -111,6 +111,17 @@ def test_rate_limit_is_a_state_of_its_own_and_counts_as_no_failure() -> None:
     assert state_of(with_answer(health, now=after(1)), now=after(2)) == (ProviderState.RATE_LIMITED, after(1200))
 
 
+def test_rate_limit_that_is_told_again_keeps_its_first_word_and_its_latest_end() -> None:
+    first = with_error(FRESH, kind="rate_limited", message="fewer", now=T0, retry_after=timedelta(seconds=600))
+    again = with_error(
+        first, kind="rate_limited", message="again in 590 s", now=after(9), retry_after=timedelta(seconds=590)
+    )
+    longer = with_error(first, kind="rate_limited", message="fewer still", now=after(9), retry_after=timedelta(hours=1))
+
+    assert again == first
+    assert (longer.last_error, longer.limited_until) == ("fewer", after(3609))
+
+
 def test_only_what_says_something_new_is_written_down() -> None:
     health = with_answer(FRESH, now=T0)
 

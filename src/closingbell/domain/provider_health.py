@@ -134,6 +134,9 @@ def with_error(
     if kind == _RATE_LIMITED:
         # It answers; asking it less is the budget's business.
         until = now + retry_after if retry_after is not None else None
+        if health.limited_until is not None and now < health.limited_until:
+            # Known already: the first word stays, and its end unless a later one is told.
+            return replace(health, limited_until=max(until or now, health.limited_until))
         return replace(told, failures=0, trips=0, trial_at=None, trial_until=None, limited_until=until)
     if kind in _TEMPORARY:
         return _after_failure(told, now)
