@@ -19,6 +19,7 @@ from closingbell.utils.garbage import collect_less_often
 COMMANDS: dict[str, str] = {
     "accounts": "closingbell.commands.books:accounts",
     "actions": "closingbell.commands.actions:actions",
+    "audit": "closingbell.commands.audit:audit_command",
     "books": "closingbell.commands.books:books",
     "calendar": "closingbell.commands.portfolio:calendar",
     "cancel-run": "closingbell.commands.control:cancel_run",

@@ -20,6 +20,11 @@ def unprotect(table: str, dialect: str) -> list[str]:
     return [f"DROP TRIGGER IF EXISTS {_name(table, verb)}{on}" for verb in _VERBS]
 
 
+def trigger_names(table: str) -> set[str]:
+    """What the triggers of a protected table are called."""
+    return {_name(table, verb) for verb in _VERBS}
+
+
 _VERBS = ("UPDATE", "DELETE")
 
 _POSTGRESQL_FUNCTION = """

@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Connection, Select, select
 
 from closingbell.domain.money import QUANTITY_SCALE, from_scaled
+from closingbell.domain.orders import INCOMING, SHARE_MOVES
 from closingbell.domain.positions import shares_held
 from closingbell.models import Account, Company, CorporateActionRow, JobLog, Order, PriceHistory
 from closingbell.stores import actions, companies
@@ -97,14 +98,14 @@ def _positions(connection: Connection, wanted: Range, today: date) -> Iterator[R
         select(Account.name, Company.symbol, Company.id, Order.trade_date, Order.type, Order.quantity)
         .join(Account, Account.id == Order.account_id)
         .join(Company, Company.id == Order.company_id)
-        .where(Order.deleted_at.is_(None), Order.type.in_(("BUY", "SELL")), Order.trade_date <= on)
+        .where(Order.deleted_at.is_(None), Order.type.in_(SHARE_MOVES), Order.trade_date <= on)
         .order_by(Account.name, Company.symbol, Order.trade_date)
     )
     holdings: dict[tuple[str, str, int], list[tuple[date, Fraction]]] = {}
     for account, symbol, company_id, trade_date, kind, quantity in connection.execute(
         _limited(query, Range(wanted.symbols), None)
     ):
-        shares = Fraction(quantity) if kind == "BUY" else -Fraction(quantity)
+        shares = Fraction(quantity) if kind in INCOMING else -Fraction(quantity)
         holdings.setdefault((account, symbol, company_id), []).append((trade_date, shares))
     splits = actions.load_splits(connection, sorted({key[2] for key in holdings}))
     for (account, symbol, company_id), orders in holdings.items():

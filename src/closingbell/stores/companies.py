@@ -11,13 +11,12 @@ from typing import cast
 from sqlalchemy import ColumnElement, Connection, bindparam, case, func, select, update
 
 from closingbell.domain.money import QUANTITY_SCALE, to_scaled
+from closingbell.domain.orders import OUTGOING, SHARE_MOVES
 from closingbell.domain.positions import shares_held
 from closingbell.errors import UnknownSymbolError
 from closingbell.models import Company, CompanySymbol, Order
 from closingbell.stores.actions import load_splits
 from closingbell.stores.upsert import in_groups, table_of, upsert
-
-_TRADES = ("BUY", "SELL")
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,7 +188,7 @@ def load_held(connection: Connection) -> list[tuple[CompanyFacts, date]]:
 def load_traded_since(connection: Connection, first: date) -> list[CompanyFacts]:
     """Every company with a trade on or after ``first``, by symbol."""
     traded = select(Order.company_id).where(
-        Order.trade_date >= first, Order.deleted_at.is_(None), Order.type.in_(_TRADES)
+        Order.trade_date >= first, Order.deleted_at.is_(None), Order.type.in_(SHARE_MOVES)
     )
     rows = connection.execute(select(*FACTS).where(Company.id.in_(traded)).order_by(Company.symbol))
     return [CompanyFacts(*row) for row in rows]
@@ -199,7 +198,7 @@ def _sum_orders(connection: Connection) -> tuple[set[int], dict[int, date]]:
     """Companies with shares left in some account (splits not looked at), and every company's first order."""
     sums = (
         select(Order.company_id, func.min(Order.trade_date), func.sum(_signed_quantity()))
-        .where(Order.deleted_at.is_(None), Order.type.in_(_TRADES), Order.company_id.is_not(None))
+        .where(Order.deleted_at.is_(None), Order.type.in_(SHARE_MOVES), Order.company_id.is_not(None))
         .group_by(Order.company_id, Order.account_id)
     )
     held: set[int] = set()
@@ -213,7 +212,7 @@ def _sum_orders(connection: Connection) -> tuple[set[int], dict[int, date]]:
 
 
 def _signed_quantity() -> ColumnElement[Decimal]:
-    return cast(ColumnElement[Decimal], case((Order.type == "SELL", -Order.quantity), else_=Order.quantity))
+    return cast(ColumnElement[Decimal], case((Order.type.in_(OUTGOING), -Order.quantity), else_=Order.quantity))
 
 
 def _decide_split_companies(connection: Connection, held: set[int], first_orders: dict[int, date]) -> None:
@@ -229,7 +228,7 @@ def _orders_by_account(connection: Connection, company_id: int) -> list[list[tup
     by_account: dict[int, list[tuple[date, int]]] = {}
     for account_id, trade_date, shares in connection.execute(
         select(Order.account_id, Order.trade_date, _signed_quantity()).where(
-            Order.company_id == company_id, Order.deleted_at.is_(None), Order.type.in_(_TRADES)
+            Order.company_id == company_id, Order.deleted_at.is_(None), Order.type.in_(SHARE_MOVES)
         )
     ):
         by_account.setdefault(account_id, []).append((trade_date, to_scaled(shares, QUANTITY_SCALE)))

@@ -25,7 +25,7 @@ _ORDER = table_of(Order).c
 _BIG = _ORDER.account_id.type
 _SCALED = {"quantity", "price", "amount", "fee", "tax", "counter_amount"}
 # As they lie in the table: the ledger computes with scaled integers.
-_BOOKABLE = [
+BOOKABLE = [
     type_coerce(_ORDER[name], _BIG) if name in _SCALED else _ORDER[name] for name in BookableOrder._fields
 ]  # fmt: skip
 
@@ -150,7 +150,7 @@ def post(
     posted: list[int] = []
     for group in in_groups(wanted):
         # Locked first: whoever else wants to post them waits here, and then finds them posted.
-        query = select(*_BOOKABLE).where(_ORDER.id.in_(group), _is_to_be_posted()).order_by(_ORDER.id)
+        query = select(*BOOKABLE).where(_ORDER.id.in_(group), _is_to_be_posted()).order_by(_ORDER.id)
         found = [BookableOrder(*row) for row in connection.execute(query.with_for_update())]
         _mark(connection, [order.id for order in found], posted_at=now)
         entries: list[Entry] = []
@@ -183,7 +183,7 @@ def reverse(connection: Connection, order_ids: Iterable[int], *, now: datetime) 
     lock_date = load_book_settings(connection).lock_date
     done: list[int] = []
     for group in in_groups(sorted(set(order_ids))):
-        query = select(*_BOOKABLE).where(_ORDER.id.in_(group), _is_to_be_reversed()).order_by(_ORDER.id)
+        query = select(*BOOKABLE).where(_ORDER.id.in_(group), _is_to_be_reversed()).order_by(_ORDER.id)
         found = [BookableOrder(*row) for row in connection.execute(query.with_for_update())]
         ids = [order.id for order in found]
         _recheck(connection, found, now)

@@ -133,6 +133,12 @@ def load_legs(
             yield _leg(values), active is not None, posted_at
 
 
+def load_numbered(connection: Connection, first: int, count: int) -> list[tuple[BookedLeg, bool]]:
+    """Up to ``count`` legs numbered from ``first`` on, in order, and whether each stands."""
+    query = select(_PAY.is_active, *_FIELDS).where(_PAY.id >= first).order_by(_PAY.id).limit(count)
+    return [(_leg(values), active is not None) for active, *values in connection.execute(query)]
+
+
 def _leg(values: Sequence[Any]) -> BookedLeg:
     leg = BookedLeg(*values)
     return leg._replace(leg=_LEGS[leg.leg], rounding=_ROUNDINGS[leg.rounding])

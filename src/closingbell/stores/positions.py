@@ -19,14 +19,13 @@ from closingbell.domain.orders import INCOMING, SHARE_MOVES
 from closingbell.domain.positions import KEEP, Position, Trade, position_of, shares_through
 from closingbell.models import Account, Company, CorporateActionRow, DividendPayment, Order
 from closingbell.stores import actions
+from closingbell.stores.orders import BOOKABLE
 from closingbell.stores.upsert import table_of
 
 _ORDER = table_of(Order).c
 _LEG = table_of(DividendPayment).c
 _INT = BigInteger()
 _CHANGE_COST = (*SHARE_MOVES, "CAPITAL_RETURN", "COST_CHANGE")
-_SCALED = frozenset({"quantity", "price", "amount", "fee", "tax", "counter_amount"})
-_BOOKABLE = [type_coerce(_ORDER[n], _INT) if n in _SCALED else _ORDER[n] for n in BookableOrder._fields]
 _QUANTITY = type_coerce(_ORDER.quantity, _INT)
 _AT_ONCE = 5_000
 
@@ -89,7 +88,7 @@ def load_holdings(
 ) -> dict[int, HoldingFacts]:
     """What one account's positions are made of, by company; orders after ``on`` are left out."""
     query = (
-        select(*_BOOKABLE)
+        select(*BOOKABLE)
         .where(_ORDER.account_id == account_id, _ORDER.deleted_at.is_(None), _ORDER.type.in_(_CHANGE_COST))
         .where(_ORDER.company_id.is_not(None))
         .order_by(_ORDER.trade_date, _ORDER.executed_at, _ORDER.id)
