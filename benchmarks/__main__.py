@@ -23,6 +23,7 @@ PARTS = (
     "planning",
     "intraday",
     "dividends",
+    "positions",
 )
 
 
