@@ -47,3 +47,27 @@ def test_links_between_pages_lead_somewhere() -> None:
     for file in [DOCS.parent / "README.md", *DOCS.glob("*.md")]:
         for target in re.findall(r"\]\(([^)#:]+)\)", file.read_text(encoding="utf-8")):
             assert (file.parent / target).exists(), f"{file.name} links to {target}"
+
+
+def test_every_test_named_on_a_page_exists() -> None:
+    named = re.findall(r"`(tests/[a-z_/]+\.py)::(test_[a-z0-9_]+)`", page("trust.md"))
+    missing = [f"{file}::{name}" for file, name in named if f"def {name}(" not in _text(file)]
+
+    assert len(named) > 60
+    assert missing == []
+
+
+def test_every_story_is_named_on_the_page_of_trust() -> None:
+    told = page("trust.md")
+    stories = sorted((DOCS.parent / "tests" / "scenarios" / "stories").glob("test_*.py"))
+    names = [
+        name for file in stories for name in re.findall(r"^def (test_[a-z0-9_]+)\(", file.read_text("utf-8"), re.M)
+    ]
+
+    assert len(names) > 10
+    assert [name for name in names if f"::{name}`" not in told] == []
+
+
+def _text(file: str) -> str:
+    path = DOCS.parent / file
+    return path.read_text(encoding="utf-8") if path.exists() else ""
