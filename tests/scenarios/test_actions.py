@@ -13,6 +13,8 @@ from typing import Any
 import pytest
 
 from closingbell.domain.actions import AcceptedKind
+from closingbell.jobs.pay_dates import gather_action_news
+from closingbell.jobs.price_sweep import sweep_prices
 from closingbell.models import (
     CorporateActionRow,
     CorporateActionSourceRow,
@@ -399,3 +401,43 @@ def test_facts_of_a_version_are_text(apple: House) -> None:
         "pay_date_status": "UNKNOWN",
     }
     assert version.created_at - new_york("2012-11-30 16:31") == timedelta(0)
+
+
+# --- What the sweep and the daily job do about them.
+
+
+def test_sweep_looks_back_to_other_dividends_where_one_is_gone(house: House) -> None:
+    """A month holds no other dividend of IBM's; beside 05-08 and 08-08 the one of 11-07 is missing."""
+    ann(house)
+    house.at("2012-11-30 16:31").hold("IBM", since="2012-05-01")
+    house.run()
+    house.market.misbehave("IBM", "dividend_missing", endpoint="chart", date="2012-11-07")
+
+    for day in ("03", "04", "05", "06"):
+        sweep_prices(house.at(f"2012-12-{day} 18:00").context, symbols=["IBM"])
+    assert told(house)[-1] == ("CASH", "2012-11-07", "0.85")
+    [row] = [row for row in house.rows(CorporateActionRow) if str(row.ex_date) == "2012-11-07"]
+    assert (row.missed_count, row.missed_since) == (3, new_york("2012-12-03 18:00"))
+    sweep_prices(house.at("2012-12-10 18:00").context, symbols=["IBM"])
+
+    assert told(house)[-1] == ("CASH*", "2012-11-07", "0.85")
+    house.market.behave()
+    sweep_prices(house.at("2012-12-11 18:00").context, symbols=["IBM"])
+    assert told(house)[-1] == ("CASH", "2012-11-07", "0.85")
+    [row] = [row for row in house.rows(CorporateActionRow) if str(row.ex_date) == "2012-11-07"]
+    assert (row.missed_count, row.missed_since) == (0, None)
+
+
+def test_announced_ex_date_has_its_dividend_on_the_same_evening(house: House) -> None:
+    """A quote tells no dividend: on the day that the calendar named, the daily job asks for the chart."""
+    house.at("2012-11-05 16:31").hold("IBM", since="2012-02-01")
+    house.run()
+    with house.at("2012-11-06 16:00").app.app_context():
+        gather_action_news(house.context)
+    house.at("2012-11-06 16:31").run()
+    house.charts()
+
+    house.at("2012-11-07 16:31").run()
+
+    assert house.charts() == [("IBM",)]
+    assert told(house)[-1] == ("CASH", "2012-11-07", "0.85")

@@ -125,10 +125,14 @@ class Judgement:
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """An answer decided: its rows, the actions that it should have told of and did not, and those it tells of again."""
+    """An answer decided: its rows, the actions that it should have told of and did not, and those it tells of again.
+
+    ``is_telling``: it tells of others, so what is missing counts as missing; else it only makes one look further back.
+    """
 
     judgements: list[Judgement]
     missing: list[AcceptedAction]
+    is_telling: bool
     seen_again: list[AcceptedAction]
 
 
@@ -153,9 +157,9 @@ def judge(answer: Answer, kept: Kept) -> Judged:
             judgements.append(_judge_move(row, seq, origin, answer, kept))
         else:
             judgements.append(_judge_new(row, seq, answer, near))
-    missing = [action for action in absent if action.id not in moved] if answer.rows else []
+    missing = [action for action in absent if action.id not in moved]
     seen_again = [action for action in matched.values() if action.id in kept.missed]
-    return Judged(judgements, missing, seen_again)
+    return Judged(judgements, missing, bool(answer.rows), seen_again)
 
 
 def has_vanished(action: AcceptedAction, missed_count: int, missed_since: datetime, *, at: datetime) -> bool:

@@ -289,11 +289,12 @@ def _note_missing(
     """Count the answers without an action, and hold one that is gone; absence takes nothing back."""
     for action in judged.missing:
         count, since = kept.missed.get(action.id, (0, at))
-        writing.missed[action.id] = (count + 1, since)
-        if has_vanished(action, count + 1, since, at=at):
+        count += judged.is_telling
+        writing.missed[action.id] = (count, since)
+        if has_vanished(action, count, since, at=at):
             sentence = why_held("VANISHED")
             after = replace(action, is_held=True, held_code="VANISHED", held_reason=sentence)
-            change = Change(told.provider, told.provider, f"not told by {count + 1} answers since {since.date()}", at)
+            change = Change(told.provider, told.provider, f"not told by {count} answers since {since.date()}", at)
             held = actions.store_change(connection, action, after, change)
             if held is not None:
                 writing.held.append((told.company_id, held))

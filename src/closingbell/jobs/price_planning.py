@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
 from closingbell import calendars
@@ -23,7 +23,7 @@ from closingbell.domain.schedules import NEW_YORK
 from closingbell.errors import ClosedDayError, UsageError
 from closingbell.jobs.context import JobContext
 from closingbell.jobs.market_time import DAYS_FOR_UNHELD, load_session_list
-from closingbell.stores import actions, companies, prices, quarantine
+from closingbell.stores import action_rows, actions, companies, prices, quarantine
 from closingbell.stores.companies import CompanyFacts, why_over
 
 # Before that nobody keeps prices, and calendars know little.
@@ -32,6 +32,8 @@ EARLIEST = date(1950, 1, 1)
 SESSIONS_FOR_UNHELD = 5
 # Dividends of what was sold may still be owed: it is read again for so long after the last trade.
 ACTIONS_AFTER_TRADE = timedelta(days=400)
+# So far back lies another dividend of whoever pays at least once a year.
+LOOK_BACK = timedelta(days=400)
 # How many companies one request for quotes names.
 QUOTES_PER_REQUEST = 100
 
@@ -133,6 +135,7 @@ def plan_sweep(context: JobContext, symbols: tuple[str, ...] | None = None) -> P
     chosen, over = _apart_closed(_choose(context, selection), selection, now)
     with context.database.read() as connection:
         read_at = companies.load_read_at(connection)
+        doubted = action_rows.load_companies_missing_some(connection)
         sold = [] if symbols else companies.load_traded_since(connection, (now - ACTIONS_AFTER_TRADE).date())
     held = {company.symbol for company in chosen}
     today = now.astimezone(NEW_YORK).date()
@@ -151,7 +154,19 @@ def plan_sweep(context: JobContext, symbols: tuple[str, ...] | None = None) -> P
         (plan_actions if state.symbol in sold_symbols else plan_reread)(state, calendar_of[state.mic])
         for state in states
     )
-    return _plan([item for item in planned if item is not None], over, states, chosen, calendar_of)
+    items = [item for item in planned if item is not None]
+    return _plan(_looking_back(items, doubted, states), over, states, chosen, calendar_of)
+
+
+def _looking_back(items: Sequence[FetchItem], doubted: set[int], states: Sequence[CompanyState]) -> list[FetchItem]:
+    """Where an action seems to be gone, the answer reaches back to others: only beside them it is missing."""
+    needed_from = {state.symbol: state.needed_from for state in states}
+    return [
+        replace(item, since=max(item.first - LOOK_BACK, min(item.first, needed_from[item.symbol])))
+        if item.company_id in doubted
+        else item
+        for item in items
+    ]
 
 
 def _plan(

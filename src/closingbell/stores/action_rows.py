@@ -130,17 +130,24 @@ def print_row(
 
 
 def load_missed(connection: Connection, company_ids: Sequence[int]) -> dict[int, tuple[int, datetime]]:
-    """Actions that the last answers should have told of and did not: how often, and since when."""
+    """Actions that the last answers should have told of and did not: how often for sure, and since when."""
     row = CorporateActionRow
     missed: dict[int, tuple[int, datetime]] = {}
     for group in in_groups(company_ids):
         query = select(row.id, row.missed_count, row.missed_since).where(
-            row.company_id.in_(group), row.missed_count > 0
+            row.company_id.in_(group), row.missed_since.is_not(None)
         )
         for action_id, count, since in connection.execute(query):
             if since is not None:
                 missed[action_id] = (count, since)
     return missed
+
+
+def load_companies_missing_some(connection: Connection) -> set[int]:
+    """Companies of which the last answers left out an action that they should have told of."""
+    row = CorporateActionRow
+    query = select(row.company_id).where(row.missed_since.is_not(None), row.is_cancelled.is_(False)).distinct()
+    return set(connection.scalars(query))
 
 
 def load_providers(connection: Connection, company_ids: Sequence[int], *, first: date) -> dict[int, str]:

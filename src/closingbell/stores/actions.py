@@ -14,7 +14,7 @@ from sqlalchemy import ColumnElement, Connection, Select, insert, select, update
 
 from closingbell.domain.actions import GROUP_OF, SPLITTING, AcceptedAction, AcceptedKind, Facts, PayDateStatus
 from closingbell.domain.money import plain
-from closingbell.models import CorporateActionRow, CorporateActionVersion
+from closingbell.models import AnnouncedDividend, CorporateActionRow, CorporateActionVersion
 from closingbell.stores.upsert import in_groups, upsert
 
 _FACTS = tuple(field.name for field in fields(Facts))
@@ -80,10 +80,11 @@ def _ratios(
 
 
 def load_on(connection: Connection, days: Iterable[date]) -> set[tuple[int, date]]:
-    """Companies with a corporate action on one of these ex-dates: (company, ex-date)."""
-    row = CorporateActionRow
-    query = select(row.company_id, row.ex_date).where(row.ex_date.in_(list(days)), row.is_cancelled.is_(False))
-    return {(company_id, day) for company_id, day in connection.execute(query)}
+    """Companies with a corporate action, kept or announced, on one of these ex-dates: (company, ex-date)."""
+    row, told, wanted = CorporateActionRow, AnnouncedDividend, list(days)
+    kept = select(row.company_id, row.ex_date).where(row.ex_date.in_(wanted), row.is_cancelled.is_(False))
+    announced = select(told.company_id, told.ex_date).where(told.ex_date.in_(wanted))
+    return {(company_id, day) for query in (kept, announced) for company_id, day in connection.execute(query)}
 
 
 def load_actions(
