@@ -195,7 +195,8 @@ def _derive_size(amount: Decimal, facts: Facts, around: Surroundings, closes: Cl
     """Whether the amount is in the right unit and not suspiciously large."""
     trailing = _trailing_median(facts, around)
     major, _, flag = normalise_unit(amount, facts.currency, prev_close=closes.before, trailing_median=trailing)
-    if flag is UnitFlag.UNIT_REPAIRED:
+    # The market's own word beats the habit: a special dividend may be fifty times the usual one.
+    if flag is UnitFlag.UNIT_REPAIRED and not _fell_by(amount, closes):
         note = f"told as {plain(amount)}, a hundredfold error of unit"
         return Derived(replace(facts, amount=major), note=note)
     large = is_large(amount, closes.before)
