@@ -40,7 +40,7 @@ from closingbell.domain.payments import (
     split_state_of,
     state_of,
 )
-from closingbell.domain.reconcile import reconcile
+from closingbell.domain.reconcile import RETRY, reconcile
 from closingbell.domain.withholding import WithholdingRule, withholding_rule
 from closingbell.stores import actions, books, dividend_facts, payments
 from closingbell.stores.dividend_progress import StoredState, Waiting, load_states
@@ -139,7 +139,8 @@ def load_facts(
         waiting.is_all = waiting.is_all or waiting.company_id in entries
     trades = dividend_facts.load_trades(connection, ids)
     chosen = {
-        waiting.company_id: _in_scope(waiting, by_company.get(waiting.company_id, ()), states) for waiting in group
+        waiting.company_id: _in_scope(waiting, by_company.get(waiting.company_id, ()), states, now=now)
+        for waiting in group
     }
     action_ids = [action.id for found in chosen.values() for action in found]
     links = dividend_facts.load_links(connection, action_ids)
@@ -208,7 +209,7 @@ def decide(facts: CompanyFacts) -> Decision:
 
 
 def _in_scope(
-    waiting: Waiting, found: Sequence[AcceptedAction], states: Mapping[int, StoredState]
+    waiting: Waiting, found: Sequence[AcceptedAction], states: Mapping[int, StoredState], *, now: datetime
 ) -> list[AcceptedAction]:
     if waiting.is_all:
         return list(found)
@@ -219,7 +220,13 @@ def _in_scope(
         or (waiting.since is not None and action.ex_date >= waiting.since)
         or action.id not in states
         or states[action.id].state not in _OVER
+        or _is_fresh(states[action.id], now)
     ]
+
+
+def _is_fresh(state: StoredState, now: datetime) -> bool:
+    """Whether an action was paid so shortly ago that a price to reinvest at may still come."""
+    return state.changed_at is not None and now - state.changed_at <= RETRY + _DAY
 
 
 def _take_leg(of: HolderBooks, leg: BookedLeg, *, is_active: bool, posted_at: datetime) -> None:

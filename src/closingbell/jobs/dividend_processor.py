@@ -23,7 +23,7 @@ from closingbell.jobs.dividend_books import Decision, decide, load_facts, load_r
 from closingbell.jobs.dividend_writing import cash_moved, write_decisions
 from closingbell.jobs.pay_dates import gather_action_news, settle_waiting
 from closingbell.jobs.runner import Ending, Occasion, Run, carry_out
-from closingbell.stores import companies, dividend_progress, notices, orders
+from closingbell.stores import companies, dividend_progress, job_log, notices, orders
 from closingbell.stores.dividend_progress import Waiting
 from closingbell.stores.marks import claim_origin
 
@@ -37,6 +37,7 @@ GROUP = 25
 # How often a company is read again because somebody else booked for it meanwhile.
 TRIES = 6
 SWEEP_EVERY = timedelta(days=7)
+NEWS_EVERY = timedelta(minutes=20)
 # The earliest and the latest civil date on Earth differ by so much from UTC's.
 _EASTMOST = timedelta(hours=14)
 
@@ -163,10 +164,10 @@ def _on_day(context: JobContext, selection: DividendSelection) -> JobContext:
 def _process(context: JobContext, run: Run, selection: DividendSelection) -> Ending:
     now = context.clock.now()
     if selection == DividendSelection():
-        run.request_count = gather_action_news(context, check=run.check).asked_count
+        run.request_count = _gather_news(context, run, now)
     orders.post_missing(context.database, now=now)
     is_sweep = selection == DividendSelection() and _is_sweep_due(context, now)
-    booked = reversed_ = failed = 0
+    booked = reversed_ = stored = 0
     cash: dict[str, int] = {}
     unexpected: list[str] = []
     for group in _groups(context, selection, is_sweep=is_sweep):
@@ -179,6 +180,7 @@ def _process(context: JobContext, run: Run, selection: DividendSelection) -> End
                 cash[currency] = cash.get(currency, 0) + amount
             if is_sweep and decision.changes and decision.waiting.company_id not in marked:
                 unexpected.append(decision.waiting.symbol)
+        stored = _store_items(context, run, stored)
     if is_sweep:
         _end_sweep(context, run, unexpected, now)
     failed = run.failed_count
@@ -189,6 +191,26 @@ def _process(context: JobContext, run: Run, selection: DividendSelection) -> End
     if not failed:
         return Ending(RunStatus.SUCCESS, message)
     return Ending(RunStatus.PARTIAL if len(run.items) > failed or booked else RunStatus.FAILED, message)
+
+
+def _store_items(context: JobContext, run: Run, stored: int) -> int:
+    """Write down how companies ended since the ``stored`` first ones; how many there are now."""
+    items = run.items[stored:]
+    if items:
+        context.database.write_unit(lambda connection: job_log.store_items(connection, run.id, items))
+    return len(run.items)
+
+
+def _gather_news(context: JobContext, run: Run, now: datetime) -> int:
+    """Ask for pay dates, unless a run did so shortly before: finding out whose are wanted takes long; requests made."""
+    with context.database.read() as connection:
+        last = dividend_progress.load_last(connection, dividend_progress.NEWS)
+    if last is not None and timedelta(0) <= now - last < NEWS_EVERY:
+        settle_waiting(context)
+        return 0
+    asked = gather_action_news(context, check=run.check).asked_count
+    context.database.write_unit(lambda c: dividend_progress.store_last(c, dividend_progress.NEWS, now=now))
+    return asked
 
 
 def _is_due(waiting: Waiting, now: datetime) -> bool:
@@ -295,7 +317,7 @@ def _decide_and_write(
 
 def _is_sweep_due(context: JobContext, now: datetime) -> bool:
     with context.database.read() as connection:
-        last = dividend_progress.load_last_sweep(connection)
+        last = dividend_progress.load_last(connection, dividend_progress.SWEEP)
     return last is None or now - last >= SWEEP_EVERY
 
 
@@ -316,7 +338,7 @@ def _end_sweep(context: JobContext, run: Run, unexpected: Sequence[str], now: da
         )
 
     def unit(connection: object) -> None:
-        dividend_progress.store_sweep(connection, now=now)  # type: ignore[arg-type]
+        dividend_progress.store_last(connection, dividend_progress.SWEEP, now=now)  # type: ignore[arg-type]
         if messages:
             notices.store_messages(connection, messages, run_id=run.id, now=now)  # type: ignore[arg-type]
 

@@ -31,7 +31,8 @@ from closingbell.stores.upsert import in_groups, table_of, upsert
 ORDERS_CHANGED = "orders"
 SETTINGS_CHANGED = "settings"
 
-_SWEEP = "dividend_sweep"
+SWEEP = "dividend_sweep"
+NEWS = "dividend_news"
 _SPLITS = GROUP_OF[AcceptedKind.SPLIT]
 _COMPANY = table_of(Company).c
 _ORDER = table_of(Order).c
@@ -68,12 +69,13 @@ class Waiting:
 
 @dataclass(frozen=True, slots=True)
 class StoredState:
-    """How far an action was, and the pay date that was used for it."""
+    """How far an action was, and the pay date that was used for it; ``changed_at`` is when that was written."""
 
     state: EventState
     pay_date: date | None
     pay_date_status: str
     lag: int | None
+    changed_at: datetime | None = field(default=None, compare=False)
 
 
 def mark(connection: Connection, companies: Iterable[tuple[int, date | None]], *, reason: str, now: datetime) -> None:
@@ -216,19 +218,26 @@ def load_states(connection: Connection, action_ids: Sequence[int]) -> dict[int, 
     """How far these actions were when they were last looked at."""
     found = {}
     for group in in_groups(action_ids):
-        query = select(_STATE.corporate_action_id, _STATE.state, _STATE.pay_date, _STATE.pay_date_status, _STATE.lag)
+        query = select(
+            _STATE.corporate_action_id,
+            _STATE.state,
+            _STATE.pay_date,
+            _STATE.pay_date_status,
+            _STATE.lag,
+            _STATE.changed_at,
+        )
         for row in connection.execute(query.where(_STATE.corporate_action_id.in_(group))):
             found[row[0]] = StoredState(EventState(row.state), *row[2:])
     return found
 
 
-def load_last_sweep(connection: Connection) -> datetime | None:
-    """When every company was last looked at, marked or not."""
-    found = connection.scalar(select(DatabaseMark.value).where(DatabaseMark.name == _SWEEP))
+def load_last(connection: Connection, what: str) -> datetime | None:
+    """When SWEEP (every company was looked at) or NEWS (pay dates were asked for) was last done."""
+    found = connection.scalar(select(DatabaseMark.value).where(DatabaseMark.name == what))
     return None if found is None else datetime.fromisoformat(found)
 
 
-def store_sweep(connection: Connection, *, now: datetime) -> None:
-    """Every company was looked at."""
-    row = {"name": _SWEEP, "value": now.isoformat(), "marked_at": now}
+def store_last(connection: Connection, what: str, *, now: datetime) -> None:
+    """It was done now."""
+    row = {"name": what, "value": now.isoformat(), "marked_at": now}
     upsert(connection, DatabaseMark, [row], update=("value", "marked_at"))
