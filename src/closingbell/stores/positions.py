@@ -9,9 +9,23 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from fractions import Fraction
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from sqlalchemy import BigInteger, ColumnElement, Connection, and_, case, cast, func, select, type_coerce
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Connection,
+    Select,
+    and_,
+    bindparam,
+    case,
+    cast,
+    exists,
+    func,
+    or_,
+    select,
+    type_coerce,
+)
 
 from closingbell.domain.ledger import BookableOrder, gross_of
 from closingbell.domain.money import round_fraction
@@ -28,6 +42,22 @@ _INT = BigInteger()
 _CHANGE_COST = (*SHARE_MOVES, "CAPITAL_RETURN", "COST_CHANGE")
 _QUANTITY = type_coerce(_ORDER.quantity, _INT)
 _AT_ONCE = 5_000
+
+# Made once: putting such a statement together takes longer than a database takes to answer it.
+_ORDERS_OF_ACCOUNT = (
+    select(*BOOKABLE)
+    .where(_ORDER.account_id == bindparam("account_id"), _ORDER.trade_date <= bindparam("last"))
+    .where(_ORDER.deleted_at.is_(None))
+    .order_by(_ORDER.trade_date, _ORDER.executed_at, _ORDER.id)
+)
+_EX_DATE = table_of(CorporateActionRow).c.ex_date
+_LEGS_OF_ACCOUNT = (
+    select(_LEG.company_id, _LEG.leg, _EX_DATE, type_coerce(_LEG.gross, _INT))
+    .join(table_of(CorporateActionRow), table_of(CorporateActionRow).c.id == _LEG.corporate_action_id)
+    .where(_LEG.account_id == bindparam("account_id"), _LEG.is_active == 1)
+    .where(or_(_LEG.leg == "CIL", and_(_LEG.leg == "ACCRUAL", _LEG.kind == "RETURN_OF_CAPITAL")))
+    .order_by(_EX_DATE)
+)
 
 
 class Move(NamedTuple):
@@ -78,7 +108,7 @@ class HoldingFacts:
 def load_moves(connection: Connection, account_id: int, company_id: int) -> list[Move]:
     """Every order that moved shares of a company in an account."""
     query = select(_ORDER.trade_date, _signed(), _ORDER.id).where(
-        _ORDER.company_id == company_id, _ORDER.account_id == account_id, _counting(None)
+        _ORDER.company_id == company_id, _ORDER.account_id == account_id, _counting()
     )
     return [Move(*row) for row in connection.execute(query)]
 
@@ -87,20 +117,11 @@ def load_holdings(
     connection: Connection, account_id: int, *, on: date | None = None, company_id: int | None = None
 ) -> dict[int, HoldingFacts]:
     """What one account's positions are made of, by company; orders after ``on`` are left out."""
-    query = (
-        select(*BOOKABLE)
-        .where(_ORDER.account_id == account_id, _ORDER.deleted_at.is_(None), _ORDER.type.in_(_CHANGE_COST))
-        .where(_ORDER.company_id.is_not(None))
-        .order_by(_ORDER.trade_date, _ORDER.executed_at, _ORDER.id)
-    )
-    if on is not None:
-        query = query.where(_ORDER.trade_date <= on)
-    if company_id is not None:
-        query = query.where(_ORDER.company_id == company_id)
     found: dict[int, HoldingFacts] = {}
-    for row in connection.execute(query):
+    for row in connection.execute(_ORDERS_OF_ACCOUNT, {"account_id": account_id, "last": on or date.max}):
         order = BookableOrder(*row)
-        assert order.company_id is not None
+        if order.company_id is None or order.type not in _CHANGE_COST or company_id not in (None, order.company_id):
+            continue
         facts = found.setdefault(order.company_id, HoldingFacts(order.company_id))
         facts.trades.append(Trade(order.trade_date, order.type, order.quantity or 0, gross_of(order), order.id))
         facts.currencies[order.currency] = None
@@ -112,17 +133,7 @@ def _add_actions(connection: Connection, account_id: int, found: dict[int, Holdi
     """Splits, and what the books paid for fractions and as returns of capital."""
     for id_, splits in actions.load_splits(connection, sorted(found)).items():
         found[id_].splits = splits
-    ex_date = table_of(CorporateActionRow).c.ex_date
-    query = (
-        select(_LEG.company_id, _LEG.leg, ex_date, type_coerce(_LEG.gross, _INT))
-        .join(CorporateActionRow, CorporateActionRow.id == _LEG.corporate_action_id)
-        .where(_LEG.account_id == account_id, _LEG.is_active == 1)
-        .where(
-            (_LEG.leg == "CIL") | and_(_LEG.leg == "ACCRUAL", _LEG.kind == "RETURN_OF_CAPITAL"),
-        )
-        .order_by(ex_date)
-    )
-    for company_id, leg, day, gross in connection.execute(query):
+    for company_id, leg, day, gross in connection.execute(_LEGS_OF_ACCOUNT, {"account_id": account_id}):
         facts = found.get(company_id)
         if facts is None:
             continue
@@ -140,15 +151,12 @@ def stream_positions(connection: Connection, *, on: date) -> Iterator[Held]:
     The database sums each account's orders between two splits; what a split does to the sum is decided here.
     """
     policies = _load_policies(connection)
-    ids = list(connection.scalars(select(table_of(Company).c.id)))
-    splits = {
-        company_id: sorted((day, ratio) for day, ratio in of_company.items() if day <= on)
-        for company_id, of_company in actions.load_splits(connection, ids).items()
-    }
-    splitting = {company_id for company_id, known in splits.items() if known}
-    yield from _stream_plain(connection, on, splitting)
-    for company_id in sorted(splitting):
-        yield from _stream_split(connection, company_id, splits[company_id], on, policies)
+    row = table_of(Company).c
+    ids = list(connection.scalars(select(row.id).where(exists().where(_ORDER.company_id == row.id)).order_by(row.id)))
+    known = actions.load_splits(connection, ids)
+    for company_id in ids:
+        splits = sorted((day, ratio) for day, ratio in known.get(company_id, {}).items() if day <= on)
+        yield from _stream_company(connection, company_id, splits, on, policies)
 
 
 def _load_policies(connection: Connection) -> dict[int, str]:
@@ -158,47 +166,38 @@ def _load_policies(connection: Connection) -> dict[int, str]:
     return {id_: policy for id_, policy in connection.execute(query)}  # noqa: C416  (rows are no pairs to dict)
 
 
-def _stream_plain(connection: Connection, on: date, splitting: set[int]) -> Iterator[Held]:
-    total = cast(func.sum(_signed()), _INT)
-    query = (
-        select(_ORDER.company_id, _ORDER.account_id, total)
-        .where(_counting(on), _ORDER.company_id.is_not(None))
-        .group_by(_ORDER.company_id, _ORDER.account_id)
-    )
-    if splitting and len(splitting) <= _FEW:
-        query = query.where(_ORDER.company_id.not_in(sorted(splitting)))
-    # Rows are taken as they come: the driver hands them over in groups.
-    rows = connection.execution_options(stream_results=True).execute(query)
-    for group in rows.partitions(_AT_ONCE):
-        for company_id, account_id, quantity in group:
-            if quantity and company_id not in splitting:
-                yield Held(company_id, account_id, quantity)
-
-
-_FEW = 2_000
-
-
-def _stream_split(
+def _stream_company(
     connection: Connection, company_id: int, splits: Sequence[tuple[date, Fraction]], on: date, policies: dict[int, str]
 ) -> Iterator[Held]:
     days = [day for day, _ in splits]
     ratios = [ratio for _, ratio in splits]
+    # One company at a time: so every database reads the one index that has all of it, in its order.
+    rows = connection.execution_options(stream_results=True).execute(
+        _sums_between(days) if days else _SUMS, {"company_id": company_id, "last": on}
+    )
+    for group in rows.partitions(_AT_ONCE):
+        for account_id, *sums in group:
+            quantity = sums[0] if not days else _after(sums, ratios, policies.get(account_id, KEEP))
+            if quantity:
+                yield Held(company_id, account_id, quantity)
+
+
+def _after(sums: Sequence[int], ratios: Sequence[Fraction], policy: str) -> int:
+    shares = shares_through(sums, ratios, policy=policy)
+    return shares.numerator if shares.denominator == 1 else round_fraction(shares, "HALF_EVEN")
+
+
+def _sums_between(days: Sequence[date]) -> Select[*tuple[Any, ...]]:
+    """What each account's orders of one company brought before, between and after these days."""
     columns = [
         cast(func.sum(case((_between(first, last), _signed()), else_=0)), _INT)
         for first, last in zip([None, *days], [*days, None], strict=True)
     ]
-    query = (
-        select(_ORDER.account_id, *columns)
-        .where(_ORDER.company_id == company_id, _counting(on))
+    return (
+        select(_ORDER.account_id, *(columns if days else [cast(func.sum(_signed()), _INT)]))
+        .where(_ORDER.company_id == bindparam("company_id"), _ORDER.trade_date <= bindparam("last"), _counting())
         .group_by(_ORDER.account_id)
     )
-    rows = connection.execution_options(stream_results=True).execute(query)
-    for group in rows.partitions(_AT_ONCE):
-        for account_id, *sums in group:
-            shares = shares_through(sums, ratios, policy=policies.get(account_id, KEEP))
-            quantity = shares.numerator if shares.denominator == 1 else round_fraction(shares, "HALF_EVEN")
-            if quantity:
-                yield Held(company_id, account_id, quantity)
 
 
 def _between(first: date | None, last: date | None) -> ColumnElement[bool]:
@@ -209,10 +208,12 @@ def _between(first: date | None, last: date | None) -> ColumnElement[bool]:
     )
 
 
-def _counting(on: date | None) -> ColumnElement[bool]:
-    counting = and_(_ORDER.type.in_(SHARE_MOVES), _ORDER.deleted_at.is_(None))
-    return counting if on is None else and_(counting, _ORDER.trade_date <= on)
+def _counting() -> ColumnElement[bool]:
+    return and_(_ORDER.type.in_(SHARE_MOVES), _ORDER.deleted_at.is_(None))
 
 
 def _signed() -> ColumnElement[int]:
     return case((_ORDER.type.in_(INCOMING), _QUANTITY), else_=-_QUANTITY)
+
+
+_SUMS = _sums_between([])
