@@ -106,6 +106,9 @@ def test_orders_under_either_name_are_orders_of_the_company(renaming: House) -> 
 
     assert [row.symbol for row in renaming.rows(Company)] == ["META"]
     assert {row.company_id for row in renaming.rows(Order)} == {renaming.company("META").id}
+    for name in ("FB", "META"):
+        listed = json.loads(renaming.command("orders", "list", "--symbol", name, "--format", "json").stdout)
+        assert [one["symbol"] for one in listed] == ["META"] * 3
     told = renaming.command("export", "positions", "--symbols", "FB", "--format", "json").stdout
     assert [(one["symbol"], one["quantity"]) for one in json.loads(told)] == [("META", "7.00")]
 
@@ -116,6 +119,7 @@ def test_commands_take_the_former_name_for_the_company(renaming: House) -> None:
 
     assert item(renaming.refresh("FB"), "META").outcome == "stored"
     assert renaming.command("watch", "FB").stdout == "FB: watched\n"
+    assert renaming.command("latest", "--symbols", "FB").stdout.splitlines()[1].startswith("META")
     assert renaming.command("coverage", "--symbols", "FB").stdout.splitlines()[1].startswith("META    XNYS  2012-11-26")
     renaming.command("set-price", "FB", "2012-11-28", "--close", "26.4", "--why", "a try")
     assert renaming.closes("META")["2012-11-28"] == "26.40"
@@ -181,6 +185,10 @@ def test_orders_under_the_new_name_that_came_first_become_its_own(renaming: Hous
     assert {row.company_id for row in renaming.rows(Order)} == {renaming.company("META").id}
     # The ledger is never changed: it goes on naming the number under which it was written.
     assert renaming.rows(LedgerEntry) == before
+    audit = renaming.command("audit")
+    # The tables of tests are made without the ledger's guards; all that the books say holds.
+    wrong = [line for line in audit.output.splitlines() if line.startswith("WRONG")]
+    assert wrong == ["WRONG the database refuses to change or remove entries"]
     assert "META" in renaming.command("watch").stdout
     assert renaming.at("2012-11-30 16:31").run().status is RunStatus.SUCCESS
 

@@ -78,15 +78,17 @@ def load_latest_bars(database: Database, *, symbols: tuple[str, ...] | None = No
         .join(_SUMMARY, kept.company_id == company.id)
         .where(kept.date.is_not(None))
     )
-    if symbols is not None and len(symbols) <= _FEW:
-        query = query.where(company.symbol.in_(symbols))
+    few = query.where(company.symbol.in_(symbols)) if symbols is not None and len(symbols) <= _FEW else query
     with database.read() as connection:
-        rows = load_in_one(connection, query)
+        rows = load_in_one(connection, few)
         if symbols is not None:
             chosen = set(symbols)
             rows = [row for row in rows if row[0] in chosen]
             if len(rows) < len(chosen):
-                _require_known(connection, tuple(chosen - {row[0] for row in rows}))
+                known = _require_known(connection, tuple(chosen - {row[0] for row in rows}))
+                # A former name stands for its company.
+                renamed = {facts.symbol for facts in known.values()} - chosen
+                rows += load_in_one(connection, query.where(company.symbol.in_(renamed))) if renamed else []
     day_of = Dates()
     return [
         LatestBar(

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, and_, or_, select, type_coerce, update
 
 from closingbell.domain.ledger import BookableOrder, Entry, entries_of, reversed_entries
 from closingbell.domain.orders import COMPANY_INCOME, SHARE_MOVES
-from closingbell.models import Account, Company, Order
+from closingbell.models import Account, Company, CompanySymbol, Order
 from closingbell.stores import accounts, companies, dividend_progress, ledger
 from closingbell.stores.books import load_book_settings
 from closingbell.stores.database import Database
@@ -228,7 +228,9 @@ def load_orders(
     if account is not None:
         query = query.where(Account.name == account)
     if symbol is not None:
-        query = query.where(Company.symbol == symbol)
+        # A former name stands for its company.
+        former = select(CompanySymbol.company_id).where(CompanySymbol.symbol == symbol)
+        query = query.where(or_(Company.symbol == symbol, Company.id.in_(former)))
     if not with_deleted:
         query = query.where(_ORDER.deleted_at.is_(None))
     return [StoredOrder(*row) for row in connection.execute(query.limit(limit))]

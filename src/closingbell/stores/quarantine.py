@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, insert, or_, select, update
 
-from closingbell.domain.bars import Bar, Finding, MergedBars, same_bar
+from closingbell.domain.bars import MANUAL, Bar, Finding, MergedBars, same_bar
 from closingbell.domain.money import PRICE_SCALE, from_scaled, to_scaled
 from closingbell.models import Company, PriceHistory, QuarantinedBar
 from closingbell.stores import prices, summaries
@@ -211,7 +211,7 @@ def store_decision(connection: Connection, row_id: int, *, note: str, at: dateti
 def store_accepted(connection: Connection, doubtful: Doubtful) -> bool:
     """Store a bar that a person accepted, settled and flagged; False when another process changed the stored one.
 
-    A stored bar with other values leaves a revision; one that a person set by hand must not be there.
+    A stored bar with other values leaves a revision; one that a person set by hand stays.
     """
     company_id, bar, provider = doubtful.company_id, doubtful.bar, doubtful.provider
     seen_at = raw_instant(connection, doubtful.last_seen_at)
@@ -223,6 +223,8 @@ def store_accepted(connection: Connection, doubtful: Doubtful) -> bool:
     )
     # The bar that is there now: this one, or one that was stored before.
     held = prices.load_bars(connection, {company_id: bar.date})[company_id][bar.date]
+    if held.provider == MANUAL:
+        return False
     if held.bar != bar:
         changes = MergedBars([], [(held, bar)], [], 0)
         at = doubtful.last_seen_at

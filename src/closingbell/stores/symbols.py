@@ -78,15 +78,6 @@ def store_own_names(connection: Connection, company_id: int, names: Sequence[Dat
     connection.execute(update(Company).where(Company.id == company_id).values(symbol=names[-1].symbol))
 
 
-def find_former(connection: Connection, symbol: str) -> int | None:
-    """The company that has or had this name, by its dated names."""
-    row = CompanySymbol
-    found: int | None = connection.scalar(
-        select(row.company_id).where(row.symbol == symbol).order_by(row.id.desc()).limit(1)
-    )
-    return found
-
-
 def store_provider_symbol(connection: Connection, company_id: int, provider: str, symbol: str, *, since: date) -> None:
     """Write down what a provider calls a company from a date on."""
     row = {"company_id": company_id, "provider": provider, "valid_from": since, "symbol": symbol}
