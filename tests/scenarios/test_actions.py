@@ -149,7 +149,11 @@ def test_hundredfold_of_a_known_dividend_is_never_applied(apple: House) -> None:
     again(apple, "2012-12-05 16:31")
 
     assert told(apple) == [("CASH", "2012-11-07", "2.65")]
+    again(apple, "2012-12-06 16:31")
     assert verdicts(apple)[1] == ("2012-11-07", "265.0", "CORRECTION_DOUBTFUL")
+    assert messages(apple) == ["AAPL: a correction is not applied"]
+    [message] = apple.rows(Notification)
+    assert "told as 265.0, which is not applied: it is a quarter of the price or more" in message.body
 
 
 def test_first_dividend_a_hundred_times_too_high_waits_for_a_person(apple: House) -> None:

@@ -51,6 +51,8 @@ _GAIN = ActionKind.CAPITAL_GAIN
 # From this share of the price on, the fall of the ex-date says something of the amount.
 _VISIBLE = Fraction(8, 100)
 _TRAILING = 4
+# Six are printed, and pence have two more as pounds.
+_SHORT_DECIMALS = 8
 # What was paid longer ago says nothing about what is paid now.
 _TRAILING_DAYS = timedelta(days=750)
 # A price so many days away still says what a share was worth.
@@ -207,7 +209,9 @@ def _derive_size(amount: Decimal, facts: Facts, around: Surroundings, closes: Cl
         return Derived(facts, is_waiting=True)
     if flag is UnitFlag.HELD and not is_deferred and (large or not _fell_by(amount, closes)):
         return Derived(facts, "UNIT_DOUBTFUL")
-    return Derived(facts, DOUBTS.get(around.doubts.get((ActionKind.DIVIDEND, facts.ex_date), "")))
+    doubt = DOUBTS.get(around.doubts.get((ActionKind.DIVIDEND, facts.ex_date), ""))
+    is_short = round(amount, _SHORT_DECIMALS) == amount
+    return Derived(facts, doubt, note=None if is_short else "no short number fits what was printed")
 
 
 def _without_close(facts: Facts, around: Surroundings, code: str) -> Derived:

@@ -73,3 +73,11 @@ def told_of_glitch(glitch: Told) -> Message:
     """The message that a provider keeps telling an amount that a known split explains."""
     title = f"{glitch.symbol}: a dividend is told in other shares"
     return Message(f"action-glitch-{glitch.action.id}-{glitch.action.version}", "warning", title, glitch.line)
+
+
+def told_of_doubt(doubt: Told) -> Message:
+    """The message that a provider corrects an action to something that cannot be believed."""
+    title = f"{doubt.symbol}: a correction is not applied"
+    way_out = f"To decide: closingbell actions show {doubt.action.id}, then apply --told, edit or ignore"
+    key = f"action-doubt-{doubt.action.id}-{doubt.action.version}"
+    return Message(key, "warning", title, f"{doubt.line}\n{way_out}")

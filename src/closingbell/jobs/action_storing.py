@@ -23,7 +23,7 @@ from closingbell.domain.action_judging import (
     has_vanished,
     judge,
 )
-from closingbell.domain.action_words import Told, told_of_glitch, told_of_held, why_held
+from closingbell.domain.action_words import Told, told_of_doubt, told_of_glitch, told_of_held, why_held
 from closingbell.domain.actions import AcceptedAction, AcceptedKind
 from closingbell.domain.bars import Bar
 from closingbell.domain.corporate_actions import ActionKind, CorporateAction, splits_of
@@ -68,6 +68,7 @@ class _Writing:
     missed: dict[int, tuple[int, datetime | None]] = field(default_factory=dict)
     held: list[tuple[int, AcceptedAction]] = field(default_factory=list)
     glitches: list[tuple[int, AcceptedAction]] = field(default_factory=list)
+    doubts: list[tuple[int, AcceptedAction, str]] = field(default_factory=list)
     counts: Counter[RowVerdict] = field(default_factory=Counter)
 
 
@@ -198,6 +199,12 @@ def _note(
         if is_old and told_at is None:
             writing.glitches.append((told.company_id, action))
             told_at = at
+    if judgement.verdict is RowVerdict.CORRECTION_DOUBTFUL and action is not None and told_at is None:
+        sentence = (
+            f"told as {judgement.row.printed}, which is not applied: {why_held(judgement.hold or 'NOT_POSITIVE')}"
+        )
+        writing.doubts.append((told.company_id, action, sentence))
+        told_at = at
     _note_print(told, judgement, kept, writing, action_id=action.id if action else None, told_at=told_at, at=at)
 
 
@@ -319,6 +326,7 @@ def _write(connection: Connection, writing: _Writing, *, at: datetime) -> None:
 def _tell(connection: Connection, writing: _Writing, *, at: datetime) -> None:
     """Tell the administrators what waits for them."""
     concerned = [company_id for company_id, _ in (*writing.held, *writing.glitches)]
+    concerned += [company_id for company_id, _, _ in writing.doubts]
     if not concerned:
         return
     symbols = companies.load_symbols(connection, concerned)
@@ -329,6 +337,8 @@ def _tell(connection: Connection, writing: _Writing, *, at: datetime) -> None:
     sentence = f"told for {_GLITCH_TOLD_AFTER.days} days as if a known split were missing or counted twice"
     for company_id, action in writing.glitches:
         incidents.notify(connection, told_of_glitch(Told(symbols[company_id], action, sentence)), now=at)
+    for company_id, action, doubt in writing.doubts:
+        incidents.notify(connection, told_of_doubt(Told(symbols[company_id], action, doubt)), now=at)
 
 
 # --- Rows that waited for a close.
