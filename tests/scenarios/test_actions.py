@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
@@ -13,6 +15,8 @@ from typing import Any
 import pytest
 
 from closingbell.domain.actions import AcceptedKind
+from closingbell.domain.corporate_actions import ActionKind, CorporateAction
+from closingbell.jobs.action_storing import ToldActions, store_told
 from closingbell.jobs.pay_dates import gather_action_news
 from closingbell.jobs.price_sweep import sweep_prices
 from closingbell.models import (
@@ -445,3 +449,32 @@ def test_announced_ex_date_has_its_dividend_on_the_same_evening(house: House) ->
 
     assert house.charts() == [("IBM",)]
     assert told(house)[-1] == ("CASH", "2012-11-07", "0.85")
+
+
+def test_two_processes_with_the_same_answer_keep_one_action_in_one_version(house: House) -> None:
+    house.hold("AAPL", since="2012-11-29")
+    day = date(2012, 11, 7)
+    answer = ToldActions(
+        company_id=house.company("AAPL").id,
+        mic="XNYS",
+        provider="yahoo",
+        currency="USD",
+        rows=[CorporateAction(ActionKind.DIVIDEND, day, Decimal("2.65"), "USD", None, None, "2.65")],
+        first=day,
+        last=date(2012, 11, 30),
+        newest=date(2012, 11, 30),
+        bars=[],
+    )
+    at = new_york("2012-11-30 16:31")
+    start = threading.Barrier(4)
+
+    def store(_number: int) -> None:
+        start.wait(timeout=20)
+        house.context.database.write_unit(lambda connection: store_told(connection, [answer], at=at))
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(store, range(4)))
+
+    assert told(house) == [("CASH", "2012-11-07", "2.65")]
+    assert versions(house) == [(1, "first told")]
+    assert verdicts(house) == [("2012-11-07", "2.65", "ACCEPTED")]
