@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections import defaultdict
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
-from threading import Barrier, Thread
 from typing import Any
 
 import pytest
@@ -19,10 +20,25 @@ from closingbell.domain.withholding import WithholdingRule
 from closingbell.errors import UnbalancedEntriesError
 from closingbell.models import LedgerEntry, Order
 from closingbell.stores import books, ledger, orders
-from closingbell.stores.database import Database, open_database
+from closingbell.stores.database import Database
 from closingbell.stores.upsert import table_of
 
 NOW = datetime(2012, 11, 30, 21, 31, tzinfo=UTC)
+
+# A process that posts what is missing as soon as a file appears; spinning keeps the two together.
+POST_WHEN_TOLD = """
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from closingbell.stores import orders
+from closingbell.stores.database import open_database
+database = open_database(sys.argv[1])
+with database.read():
+    print("ready", flush=True)
+while not Path(sys.argv[2]).exists():
+    pass
+print(orders.post_missing(database, now=datetime(2012, 11, 30, 21, 31, tzinfo=UTC)))
+"""
 
 
 def new(type_: str, day: str, key: str, **facts: Any) -> orders.NewOrder:
@@ -138,7 +154,7 @@ def test_orders_written_past_us_are_posted_and_reversed_later(database: Database
     assert cash(database) == {"USD": Decimal("12.34")}
 
 
-def test_two_at_once_post_an_order_once(tables_url: str, database: Database) -> None:
+def test_two_processes_at_once_post_an_order_once(tables_url: str, database: Database, tmp_path: Path) -> None:
     store(database, *[new("DEPOSIT", "2012-09-04", str(n), amount="10") for n in range(30)])
     with database.write() as connection:
         account_id = orders.find_account(connection, "Ann")
@@ -151,24 +167,17 @@ def test_two_at_once_post_an_order_once(tables_url: str, database: Database) -> 
             for n in range(300)
         ]  # fmt: skip
         connection.execute(insert(Order), rows)
-    gate, counts, failures = Barrier(3), [], []
+    gate = tmp_path / "go"
+    command = [sys.executable, "-c", POST_WHEN_TOLD, tables_url, str(gate)]
+    running = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    for process in running:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+    gate.touch()
+    told = [process.communicate(timeout=60)[0] for process in running]
 
-    def run() -> None:
-        other = open_database(tables_url)
-        gate.wait()
-        try:
-            counts.append(orders.post_missing(other, now=NOW))
-        except Exception as error:
-            failures.append(error)
-        other.dispose()
-
-    threads = [Thread(target=run) for _ in range(3)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-
-    assert (failures, sum(counts)) == ([], 300)
+    assert [process.returncode for process in running] == [0, 0]
+    assert sum(int(count) for count in told) == 300
     assert cash(database) == {"USD": Decimal(600)}
 
 

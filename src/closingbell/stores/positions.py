@@ -189,12 +189,14 @@ def _after(sums: Sequence[int], ratios: Sequence[Fraction], policy: str) -> int:
 
 def _sums_between(days: Sequence[date]) -> Select[*tuple[Any, ...]]:
     """What each account's orders of one company brought before, between and after these days."""
-    columns = [
-        cast(func.sum(case((_between(first, last), _signed()), else_=0)), _INT)
-        for first, last in zip([None, *days], [*days, None], strict=True)
-    ]
+    columns = [cast(func.sum(_signed()), _INT)]
+    if days:
+        columns = [
+            cast(func.sum(case((_between(first, last), _signed()), else_=0)), _INT)
+            for first, last in zip([None, *days], [*days, None], strict=True)
+        ]
     return (
-        select(_ORDER.account_id, *(columns if days else [cast(func.sum(_signed()), _INT)]))
+        select(_ORDER.account_id, *columns)
         .where(_ORDER.company_id == bindparam("company_id"), _ORDER.trade_date <= bindparam("last"), _counting())
         .group_by(_ORDER.account_id)
     )
