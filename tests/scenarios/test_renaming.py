@@ -20,12 +20,16 @@ from tests.app_fixtures import House, item
 SINCE = "2012-11-28"
 
 
+def both_names(market: RecordedMarket) -> Market:
+    """A market that knows Facebook's bars as FB and as META."""
+    fb = next(one for one in market.listings if one.symbol == "FB")
+    return Market([*market.listings, replace(fb, symbol="META", name="Meta Platforms, Inc.")])
+
+
 @pytest.fixture
 def renaming(tables_url: str, houses: Callable[..., House], no_waits: None, market: RecordedMarket) -> House:
-    """A house whose market knows Facebook's bars as FB and as META; Ann holds FB, the evening is 2012-11-27."""
-    fb = next(one for one in market.listings if one.symbol == "FB")
-    both = Market([*market.listings, replace(fb, symbol="META", name="Meta Platforms, Inc.")])
-    house = houses(tables_url, "2012-11-27 16:31", market=both)
+    """A house before the market of both names; Ann holds FB, the evening is 2012-11-27."""
+    house = houses(tables_url, "2012-11-27 16:31", market=both_names(market))
     house.market.misbehave("META", "not_found")
     house.hold("FB", since="2012-11-26")
     house.run()
@@ -191,6 +195,25 @@ def test_orders_under_the_new_name_that_came_first_become_its_own(renaming: Hous
     assert wrong == ["WRONG the database refuses to change or remove entries"]
     assert "META" in renaming.command("watch").stdout
     assert renaming.at("2012-11-30 16:31").run().status is RunStatus.SUCCESS
+
+
+def test_books_hold_after_two_became_one(
+    database_url: str, houses: Callable[..., House], no_waits: None, market: RecordedMarket
+) -> None:
+    house = houses(database_url, "2012-11-27 16:31", market=both_names(market))
+    house.command("init-db")
+    house.hold("FB", since="2012-11-26")
+    house.run()
+    house.at("2012-11-29 16:31").orders("2012-11-28,BUY,META,5,26.36,0,USD", account="Ben")
+    house.run()
+
+    rename(house)
+
+    # With the ledger's guards in place: nothing that was booked is changed, and every total is what it was.
+    audit = house.command("audit")
+    assert audit.exit_code == 0, audit.output
+    [told] = json.loads(house.command("coverage", "--format", "json").stdout)["companies"]
+    assert (told["symbol"], told["expected_count"], told["stored_count"]) == ("META", 4, 4)
 
 
 def test_bars_under_the_new_name_that_agree_become_its_own(renaming: House) -> None:
