@@ -221,6 +221,8 @@ def _tune_sqlite(engine: Engine, *, enforce_keys: bool) -> None:
         cursor.execute(f"PRAGMA busy_timeout = {SQLITE_BUSY_TIMEOUT_S * 1000}")
         cursor.execute("PRAGMA journal_mode = WAL")
         cursor.execute("PRAGMA synchronous = FULL")
+        # Checkpoints wait for the disk twice: after some 16 MB, not after every larger transaction.
+        cursor.execute("PRAGMA wal_autocheckpoint = 4000")
         cursor.execute(f"PRAGMA foreign_keys = {'ON' if enforce_keys else 'OFF'}")
         cursor.close()
 
