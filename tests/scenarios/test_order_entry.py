@@ -134,6 +134,15 @@ def test_order_that_says_the_same_is_taken_with_a_note(ann: House) -> None:
     assert cash(ann) == {"USD": Decimal("-1949.95")}
 
 
+def test_order_for_a_closed_period_is_taken_with_a_note(ann: House) -> None:
+    ann.command("books", "set", "lock_date", "2012-10-31")
+
+    result = ann.command("orders", "add", "Ann", "DEPOSIT", "--date", "2012-09-05", "--amount", "5")
+
+    assert result.stderr == "note: the books are closed up to 2012-10-31: it counts in the ledger from today on\n"
+    assert str(ann.rows(LedgerEntry)[-1].value_date) == "2012-11-30"
+
+
 def test_cash_is_kept_by_currency(ann: House) -> None:
     add(ann, "DEPOSIT", "--amount", "5000")
     add(ann, "CONVERSION", "--amount", "1000", "--for", "795.40", "eur")

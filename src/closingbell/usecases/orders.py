@@ -20,7 +20,7 @@ from closingbell.domain.positions import KEEP, lowest_position
 from closingbell.errors import UnknownAccountError, UsageError
 from closingbell.jobs.context import JobContext
 from closingbell.jobs.market_time import load_session_list
-from closingbell.stores import accounts, actions, companies, marks, orders, positions
+from closingbell.stores import accounts, actions, books, companies, marks, orders, positions
 from closingbell.stores.accounts import AccountFacts
 from closingbell.stores.companies import CompanyFacts
 
@@ -85,7 +85,8 @@ def enter_order(
             raise UsageError(f"an order with the key {source_key!r} is in account {facts.name} already")
         found = orders.find_order(connection, stored[0])
         assert found is not None
-        said = [f"order {twins[0]} says the same; delete one of them if this is a repetition"] if twins else []
+        said = _closed_period(connection, draft)
+        said += [f"order {twins[0]} says the same; delete one of them if this is a repetition"] if twins else []
         return EnteredOrder(found, (*remarks, *said))
 
     return context.database.write_unit(unit)
@@ -160,6 +161,14 @@ def _executed_at(
     if draft.executed_at is not None:
         return draft.executed_at, remarks
     return close or datetime.combine(draft.trade_date + timedelta(days=1), time.min, tzinfo=UTC), remarks
+
+
+def _closed_period(connection: Connection, draft: OrderDraft) -> list[str]:
+    """What is to be said of an order for a day up to which the books are closed."""
+    lock_date = books.load_book_settings(connection).lock_date
+    if lock_date is None or draft.trade_date > lock_date:
+        return []
+    return [f"the books are closed up to {lock_date}: it counts in the ledger from today on"]
 
 
 def _refuse_short(
