@@ -278,6 +278,29 @@ def test_answer_in_another_currency_is_stored_nowhere(house: House) -> None:
     assert house.company("AAPL").last_updated == new_york("2012-11-29 16:31")
 
 
+def test_first_answer_in_a_wrong_currency_is_not_believed(house: House) -> None:
+    house.hold("AAPL", "IBM", since="2012-11-29")
+    house.market.misbehave("AAPL", "wrong_currency", endpoint="chart")
+
+    summary = house.run()
+
+    apple = item(summary, "AAPL")
+    assert (apple.outcome, apple.error_kind) == ("quarantined", "wrong_currency")
+    assert apple.message == ("answered in EUR, but XNYS quotes in USD, and no order of AAPL is in EUR; not stored")
+    assert (house.company("AAPL").currency, house.bars("AAPL")) == (None, [])
+    house.market.behave()
+    assert house.run().message == "3 of 3 expected closes up to 2012-11-30 stored; 1 quote request, 1 chart"
+    assert house.company("AAPL").currency == "USD"
+
+
+def test_first_answer_in_the_currency_of_an_order_is_believed(house: House) -> None:
+    house.orders("2012-11-29,BUY,AAPL,10,450.00,0,EUR")
+    house.market.misbehave("AAPL", "wrong_currency", endpoint="chart")
+
+    assert item(house.run(), "AAPL").outcome == "stored"
+    assert house.company("AAPL").currency == "EUR"
+
+
 # --- Changes of what is stored.
 
 

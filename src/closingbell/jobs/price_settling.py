@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -21,6 +21,7 @@ from closingbell.domain.bars import (
     without_manual,
 )
 from closingbell.domain.corporate_actions import CorporateAction, splits_of
+from closingbell.domain.currencies import doubt_currency
 from closingbell.domain.planning import CompanyState, FetchItem, SessionList, next_ask_at, settled_until
 from closingbell.domain.runs import ItemOutcome, Outcome
 from closingbell.domain.series_checks import SeriesAround, check_series
@@ -76,13 +77,23 @@ class Settling:
     told: ToldActions
 
 
-def wrong_currency(fetched: Fetched, plan: Plan) -> ItemOutcome | None:
-    """An answer in another currency than the company's is set aside whole."""
-    company = plan.companies.get(fetched.item.symbol)
-    history = fetched.history
-    if company is None or history is None or company.currency in {None, history.currency}:
+def wrong_currency(fetched: Fetched, plan: Plan, ordered_in: Mapping[str, Set[str]]) -> ItemOutcome | None:
+    """An answer in another currency than the company's is set aside whole.
+
+    The first answer of all must be in one of its exchange's currencies, or in one of ``ordered_in`` (by symbol).
+    """
+    item, history, company = fetched.item, fetched.history, plan.companies.get(fetched.item.symbol)
+    if history is None:
         return None
-    message = f"answered in {history.currency}, but prices of {company.symbol} are in {company.currency}; not stored"
+    if company is None or company.currency is None:
+        known = ordered_in.get(item.symbol, frozenset())
+        message = doubt_currency(item.symbol, item.mic, history.currency, ordered_in=known)
+    elif company.currency != history.currency:
+        message = f"answered in {history.currency}, but prices of {item.symbol} are in {company.currency}; not stored"
+    else:
+        return None
+    if message is None:
+        return None
     return ended(fetched, Outcome.QUARANTINED, covered=0, error_kind=WRONG_CURRENCY, message=message)
 
 

@@ -44,13 +44,14 @@ def store_chunk(context: JobContext, run: Run, plan: Plan, chunk: Sequence[Fetch
     now = context.clock.now()
     ids = _company_ids(context, plan, chunk, now)
     known = _load_known(context, ids, chunk)
+    ordered_in = _load_ordered_in(context, plan, ids)
     batch = _Batch()
     for fetched in chunk:
         state = plan.states[fetched.item.symbol]
         calendar = plan.sessions[fetched.item.mic]
         if fetched.history is None:
             batch.outcomes.append(not_answered(fetched, state))
-        elif (wrong := wrong_currency(fetched, plan)) is not None:
+        elif (wrong := wrong_currency(fetched, plan, ordered_in)) is not None:
             batch.outcomes.append(wrong)
         else:
             settling = settle(fetched, fetched.history, ids[fetched.item.symbol], state, calendar, known, now)
@@ -85,6 +86,17 @@ def _load_known(context: JobContext, ids: dict[str, int], chunk: Sequence[Fetche
             quarantine.load_open(connection, list(firsts)),
             actions.load_price_splits(connection, list(firsts)),
         )
+
+
+def _load_ordered_in(context: JobContext, plan: Plan, ids: dict[str, int]) -> dict[str, set[str]]:
+    """The currencies in which companies whose own is not known yet were ordered, by symbol."""
+    known = {symbol for symbol, facts in plan.companies.items() if facts.currency is not None}
+    new = {company_id: symbol for symbol, company_id in ids.items() if symbol not in known}
+    if not new:
+        return {}
+    with context.database.read() as connection:
+        found = companies.load_ordered_in(connection, list(new))
+    return {new[company_id]: currencies for company_id, currencies in found.items()}
 
 
 def _write(connection: Connection, run: Run, batch: _Batch, *, now: datetime, wall: datetime) -> None:

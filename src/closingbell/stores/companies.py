@@ -185,6 +185,18 @@ def load_held(connection: Connection) -> list[tuple[CompanyFacts, date]]:
     return [(company, first_orders[company.id]) for company in facts if company.id in held]
 
 
+def load_ordered_in(connection: Connection, company_ids: Sequence[int]) -> dict[int, set[str]]:
+    """The currencies of each company's trades."""
+    found: dict[int, set[str]] = {}
+    for group in in_groups(company_ids):
+        query = select(Order.company_id, Order.currency).where(
+            Order.company_id.in_(group), Order.deleted_at.is_(None), Order.type.in_(_TRADES)
+        )
+        for company_id, currency in connection.execute(query.distinct()):
+            found.setdefault(company_id or 0, set()).add(currency)
+    return found
+
+
 def load_traded_since(connection: Connection, first: date) -> list[CompanyFacts]:
     """Every company with a trade on or after ``first``, by symbol."""
     traded = select(Order.company_id).where(
