@@ -190,7 +190,7 @@ def load_ordered_in(connection: Connection, company_ids: Sequence[int]) -> dict[
     found: dict[int, set[str]] = {}
     for group in in_groups(company_ids):
         query = select(Order.company_id, Order.currency).where(
-            Order.company_id.in_(group), Order.deleted_at.is_(None), Order.type.in_(_TRADES)
+            Order.company_id.in_(group), Order.deleted_at.is_(None), Order.type.in_(SHARE_MOVES)
         )
         for company_id, currency in connection.execute(query.distinct()):
             found.setdefault(company_id or 0, set()).add(currency)
