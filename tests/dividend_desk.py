@@ -20,7 +20,7 @@ from closingbell.domain.action_rules import DatedRatio, undo_splits
 from closingbell.domain.actions import AcceptedAction, AcceptedKind, Facts, PayDateStatus
 from closingbell.domain.bank_holidays import holidays_of
 from closingbell.domain.entitlements import FractionPolicy, PositionWalk, Split
-from closingbell.domain.money import MONEY_SCALE, PRICE_SCALE, QUANTITY_SCALE, from_scaled, to_scaled
+from closingbell.domain.money import PRICE_SCALE, QUANTITY_SCALE, from_scaled, to_scaled
 from closingbell.domain.runs import RunStatus, RunSummary
 from closingbell.domain.withholding import WithholdingRule
 from closingbell.jobs.context import JobContext
@@ -61,6 +61,7 @@ class Desk:
         made = Settings(database_url="sqlite:///unused", instance_path=folder, cache_dir=folder, **settings)
         self.context = JobContext(made, self.clock, database, no_provider)
         self.accounts: dict[str, int] = {}
+        self.currencies: dict[str, str] = {}
         self.companies: dict[str, int] = {}
         self.instruments: dict[str, Json] = {}
         self.actions: dict[str, int] = {}
@@ -126,6 +127,7 @@ class Desk:
 
     def open_account(self, account: Json, *, rounding: str | None = None) -> int:
         now, name = self.clock.now(), account["id"]
+        self.currencies[name] = account.get("currency") or "USD"
 
         def unit(connection: Any) -> int:
             accounts.store_new_account(connection, name, currency=account.get("currency") or "USD", now=now)
@@ -212,25 +214,40 @@ class Desk:
 
     def _do_event(self, step: Json) -> None:
         symbol = step["symbol"]
-        amount = step.get("amount")
-        if amount is None:
-            found = undo_splits(
-                Decimal(step["source_amount"]),
-                ex_date=date.fromisoformat(step["ex_date"]),
-                as_of=date.fromisoformat(step["as_of"]),
-                splits=self.splits[symbol],
-                decimals=step.get("source_decimals", 6),
-            )
-            amount = found.amount
+        amount = step.get("amount") or self._declared(symbol, step, date.fromisoformat(step["ex_date"]))
         facts = Facts(
             kind=AcceptedKind(step.get("type") or "CASH"),
             ex_date=date.fromisoformat(step["ex_date"]),
             currency=step.get("currency") or self.instruments[symbol]["currency"],
             amount=Decimal(amount),
             **_pay_date(step),
-            **_company_fx(step),
+            **self._company_fx(step),
         )
         self.actions[step["id"]] = self._store_action(symbol, facts, seq=step.get("seq") or 0).id
+
+    def _declared(self, symbol: str, step: Json, ex_date: date) -> Decimal:
+        """The amount that the company declared, from the one that a provider showed on a day."""
+        found = undo_splits(
+            Decimal(step["source_amount"]),
+            ex_date=ex_date,
+            as_of=date.fromisoformat(step["as_of"]),
+            splits=self.splits[symbol],
+            decimals=step.get("source_decimals", 6),
+        )
+        return found.amount
+
+    def _company_fx(self, step: Json) -> Json:
+        """The rate that a company fixed: {"EUR": "0.92"}, {"to": "EUR", "rate": "0.92"}, or alone."""
+        told = step.get("company_fx")
+        if not told:
+            return {}
+        if isinstance(told, dict) and "rate" not in told:
+            currency, rate = next(iter(told.items()))
+        else:
+            rate = told["rate"] if isinstance(told, dict) else told
+            named = (told.get("to") or told.get("currency")) if isinstance(told, dict) else None
+            currency = named or next(one for one in self.currencies.values() if one != "USD")
+        return {"fx_currency": currency, "fx_rate": Decimal(str(rate))}
 
     def _store_action(self, symbol: str, facts: Facts, *, seq: int = 0) -> AcceptedAction:
         change = Change("desk", "desk", "told", self.clock.now())
@@ -263,7 +280,13 @@ class Desk:
             changes["kind"] = AcceptedKind(step["type"])
         if "currency" in step:
             changes["currency"] = step["currency"]
-        changes |= _company_fx(step)
+        if "source_amount" in step:
+            with self.database.read() as connection:
+                before = actions.load_action(connection, self.actions[step["id"]])
+            assert before is not None
+            symbol = next(name for name, number in self.companies.items() if number == before.company_id)
+            changes["amount"] = self._declared(symbol, step, changes.get("ex_date", before.ex_date))
+        changes |= self._company_fx(step)
         self.change_action(step["id"], **changes)
 
     def _do_event_cancel(self, step: Json) -> None:
@@ -477,16 +500,3 @@ def _pay_date(step: Json) -> Json:
     if told is None:
         return {"pay_date": None, "pay_date_status": PayDateStatus.UNKNOWN}
     return {"pay_date": date.fromisoformat(told), "pay_date_status": PayDateStatus.CONFIRMED}
-
-
-def _company_fx(step: Json) -> Json:
-    """The rate that a company fixed: {"EUR": "0.92"} or {"to": "EUR", "rate": "0.92"}."""
-    told = step.get("company_fx")
-    if not told:
-        return {}
-    currency, rate = (told["to"], told["rate"]) if "rate" in told else next(iter(told.items()))
-    return {"fx_currency": currency, "fx_rate": Decimal(rate)}
-
-
-def scaled_money(text: str) -> int:
-    return to_scaled(Decimal(text), MONEY_SCALE)
