@@ -111,7 +111,7 @@ def test_account_of_another_currency_passes_conversion() -> None:
         ("Conversion", "USD", 50_000),
         ("Conversion", "EUR", -46_000),
     ]
-    assert group_key(paid) == "dividend:1:7:PAYMENT:1"
+    assert group_key(paid) == "d1:7:PAYMENT1"
 
 
 @given(st.integers(-(10**6), 10**6), st.integers(1, 3 * RATE), rates, st.booleans(), st.booleans())

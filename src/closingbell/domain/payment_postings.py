@@ -90,4 +90,4 @@ def postings_of(leg: BookedLeg) -> list[Posting]:
 
 def group_key(leg: BookedLeg) -> str:
     """What tells this leg's group of entries from any other, whoever books it."""
-    return f"dividend:{leg.action_id}:{leg.account_id}:{leg.leg.value}:{leg.version}"
+    return f"d{leg.action_id}:{leg.account_id}:{leg.leg.value}{leg.version}"

@@ -15,6 +15,7 @@ from closingbell.domain.payments import Changes, Leg
 from closingbell.jobs.dividend_books import Decision
 from closingbell.stores import notices
 
+ESTIMATED = PayDateStatus.ESTIMATED.value
 _CASH_LEGS = frozenset({Leg.PAYMENT, Leg.CIL})
 
 
@@ -39,6 +40,8 @@ def _reversals(accounts: Sequence[tuple[Decision, int, Changes]]) -> list[Messag
     back: dict[tuple[int, str], list[tuple[Decision, int, int]]] = defaultdict(list)
     again: dict[tuple[int, str], int] = defaultdict(int)
     for decision, _, changes in accounts:
+        if not changes.reversals:
+            continue
         for one in changes.reversals:
             if one.booked.leg in _CASH_LEGS and one.booked.cash:
                 key = one.booked.action_id, one.booked.cash_currency
@@ -67,7 +70,7 @@ def _estimates(accounts: Sequence[tuple[Decision, int, Changes]]) -> list[Messag
     found: dict[int, tuple[Decision, str]] = {}
     for decision, _, changes in accounts:
         for leg in changes.bookings:
-            if leg.leg is Leg.PAYMENT and leg.version == 1 and leg.pay_date_status == PayDateStatus.ESTIMATED.value:
+            if leg.pay_date_status == ESTIMATED and leg.leg is Leg.PAYMENT and leg.version == 1:
                 found.setdefault(leg.action_id, (decision, str(leg.due_date)))
     return [
         Message(
@@ -86,6 +89,8 @@ def _lowered(accounts: Sequence[tuple[Decision, int, Changes]]) -> dict[int, set
     moved: dict[tuple[int, str], int] = defaultdict(int)
     touched = set()
     for _, account_id, changes in accounts:
+        if not changes.reversals:
+            continue
         for one in changes.reversals:
             if one.booked.cash:
                 moved[account_id, one.booked.cash_currency] -= one.booked.cash
