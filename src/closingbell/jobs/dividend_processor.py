@@ -167,11 +167,12 @@ def _process(context: JobContext, run: Run, selection: DividendSelection) -> End
         run.request_count = _gather_news(context, run, now)
     orders.post_missing(context.database, now=now)
     is_sweep = selection == DividendSelection() and _is_sweep_due(context, now)
-    booked = reversed_ = stored = 0
+    booked = reversed_ = stored = looked_at = 0
     cash: dict[str, int] = {}
     unexpected: list[str] = []
     for group in _groups(context, selection, is_sweep=is_sweep):
         run.check()
+        looked_at += len(group)
         marked = {waiting.company_id for waiting in group if waiting.is_marked or _is_due(waiting, now)}
         for decision in _carry_out_group(context, run, group, selection):
             booked += sum(leg.leg is Leg.PAYMENT for _, c in decision.changes for leg in c.bookings)
@@ -190,7 +191,7 @@ def _process(context: JobContext, run: Run, selection: DividendSelection) -> End
         message += f"; {failed} companies failed"
     if not failed:
         return Ending(RunStatus.SUCCESS, message)
-    return Ending(RunStatus.PARTIAL if len(run.items) > failed or booked else RunStatus.FAILED, message)
+    return Ending(RunStatus.PARTIAL if failed < looked_at else RunStatus.FAILED, message)
 
 
 def _store_items(context: JobContext, run: Run, stored: int) -> int:
