@@ -39,6 +39,7 @@ COMMANDS: dict[str, str] = {
     "income": "closingbell.commands.portfolio:income",
     "init-db": "closingbell.commands.database:init_db",
     "latest": "closingbell.commands.latest:latest",
+    "link-dividend": "closingbell.commands.dividends:link_dividend_command",
     "list-jobs": "closingbell.commands.jobs:list_jobs",
     "list-tokens": "closingbell.commands.people:list_tokens",
     "map-symbol": "closingbell.commands.symbols:map_symbol",

@@ -27,6 +27,7 @@ from closingbell.models import (
 from closingbell.queries.payments import PaymentFilter, explain_payment, list_payments
 from closingbell.stores import books
 from closingbell.stores.database import open_database
+from closingbell.usecases.dividends import link_dividend
 from tests.app_fixtures import House
 from tests.dividend_desk import Desk
 
@@ -202,6 +203,22 @@ def test_entry_of_ones_own_stands_for_the_payment_until_it_is_deleted(make: Make
 
     assert [one["cash"] for one in desk.payments()] == ["5.0000"]
     assert desk.rows(DividendLink) == []
+
+
+def test_person_ties_an_entry_of_another_amount(make: Make) -> None:
+    desk = make()
+    own = desk._store_order("A", "XX", "DIVIDEND", date(2024, 6, 3), amount=Decimal("3.10"))
+    desk.run("2024-06-04")
+    assert [one["cash"] for one in desk.payments()] == ["5.0000"]
+
+    assert link_dividend(desk.context, own, desk.actions["e1"]).account == "A"
+    desk.run("2024-06-05")
+
+    assert desk.payments() == []
+    with pytest.raises(UsageError, match="is no dividend in the books"):
+        link_dividend(desk.context, desk.orders["A buys"], desk.actions["e1"])
+    with pytest.raises(UsageError, match="no corporate action 999999"):
+        link_dividend(desk.context, own, 999_999)
 
 
 def test_entry_that_comes_after_the_payment_takes_it_back(make: Make) -> None:

@@ -36,6 +36,7 @@ from closingbell.jobs.dividend_processor import (
 from closingbell.jobs.runner import Occasion
 from closingbell.queries.payments import Explanation, PaymentFilter, PaymentView, explain_payment, list_payments
 from closingbell.stores.marks import require_tables
+from closingbell.usecases.dividends import link_dividend
 from closingbell.utils.logs import configure_logs
 
 EXIT_CODES = {RunStatus.SUCCESS: 0, RunStatus.FAILED: EXIT_FAILED, RunStatus.PARTIAL: EXIT_PARTIAL}
@@ -135,6 +136,18 @@ _COLUMNS: dict[str, Callable[[PaymentView], str]] = {
     "cash": lambda one: f"{plain(one.cash)} {one.cash_currency}",
     "version": lambda one: str(one.version) + ("" if one.is_active else f" taken back: {one.reversal_reason}"),
 }
+
+
+@click.command("link-dividend", cls=Command)
+@click.argument("order_id", metavar="ORDER", type=int)
+@click.argument("action_id", metavar="ACTION", type=int)
+@with_appcontext
+def link_dividend_command(order_id: int, action_id: int) -> None:
+    """Have a dividend among an account's orders stand for a corporate action, whatever its amount."""
+    context = current_context()
+    require_tables(context.database)
+    linked = link_dividend(context, order_id, action_id)
+    click.echo(f"order {order_id} of {linked.account} stands for {linked.symbol}'s corporate action {action_id}")
 
 
 @click.command("explain-payment", cls=Command)
