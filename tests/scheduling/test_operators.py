@@ -311,7 +311,7 @@ def history(home: House, no_waits: None) -> House:
     """A success, a partial run of one company, and a run that goes on; hours apart."""
     home.at("2012-11-29 17:00").run()
     home.at("2012-11-30 16:31")
-    home.market.misbehave("IBM", "server_error", endpoint="chart")
+    home.market.misbehave("IBM", "server_error")
     home.run()
     home.market.behave()
     home.at("2012-11-30 20:00")
