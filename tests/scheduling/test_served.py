@@ -53,7 +53,7 @@ def asked(port: int) -> int | None:
     """The status of a page, or None while nobody answers."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
     try:
-        connection.request("GET", "/no-such-page")
+        connection.request("GET", "/readyz")
         return connection.getresponse().status
     except OSError:
         return None
@@ -86,7 +86,7 @@ def test_four_workers_of_gunicorn_run_each_due_time_once(tables_url: str, databa
         server = processes.start("serve", "--port", str(port), "--workers", "4")
         wait_until(lambda: len(server.events("scheduler.started")) == 4, within_s=60, what="four schedulers started")
         each_due_time_ran_once(processes, database, plan)
-        assert asked(port) == 404
+        assert asked(port) == 200
         assert server.end() == 0
     schedulers = rows(database, SchedulerProcess, order="owner")
     assert len(schedulers) == 4
@@ -101,7 +101,7 @@ def test_reloader_of_flask_runs_each_due_time_once(url: str, opened: Database, t
     with fleet(tmp_path / "fleet", url, **environment(plan)) as processes:
         port = free_port()
         server = processes.start("--app", "closingbell", "run", "--debug", "--port", str(port), module="flask")
-        wait_until(lambda: asked(port) == 404, within_s=60, what="the server answers")
+        wait_until(lambda: asked(port) == 200, within_s=60, what="the server answers")
         each_due_time_ran_once(processes, opened, plan)
         # The process that watches the files has none.
         assert len(server.events("scheduler.started")) == 1
@@ -122,7 +122,7 @@ def test_pages_are_answered_while_a_job_runs(url: str, opened: Database, tmp_pat
 
         answers = [asked(port) for _ in range(20)]
 
-        assert answers == [404] * 20
+        assert answers == [200] * 20
         assert len(running(opened)) == 1
         assert server.end() == 0
     assert [(run.status, run.ended_by) for run in rows(opened, JobLog)] == [("SUCCESS", None)]
