@@ -81,8 +81,9 @@ def test_processes_killed_every_second_leave_nothing_behind(
             within_s=120,
             what="everything due was run or given up",
         )
+        # Dividends are looked at after each daily run, in a run of their own.
+        wait_until(lambda: not running(database), within_s=60, what="what followed the last run ended")
         orphans.look()
-        assert running(database) == []
         assert orphans.longest_s < CLOSED_WITHIN_S
         # Deaths and what follows from them; no process complained of anything else.
         allowed = ("run.orphaned", "run.ended_badly", "run.lost", "run.failed")
@@ -92,7 +93,8 @@ def test_processes_killed_every_second_leave_nothing_behind(
     assert tick_counts(database) == dict.fromkeys(due, 1)
     attempts = defaultdict(list)
     for run in rows(database, JobLog):
-        attempts[run.tick_id].append((run.attempt, run.ended_by))
+        if run.job_name in JOBS:
+            attempts[run.tick_id].append((run.attempt, run.ended_by))
     assert None not in attempts
     for of_tick in attempts.values():
         # Every attempt but the last one was cut off; the last one came to its end unless it was the third.
