@@ -83,6 +83,7 @@ OWNERS: Mapping[str, tuple[str, ...]] = {
     "apscheduler": ("jobs/scheduler.py",),
     "celery": ("worker.py",),
     "pytest": ("testing/*.py",),
+    "apprise": ("notifications/senders.py",),
 }
 # Part -> the only outside libraries it may import; parts that are not named here may import any.
 ONLY_LIBRARIES: Mapping[str, tuple[str, ...]] = {

@@ -22,6 +22,7 @@ COMMANDS: dict[str, str] = {
     "audit": "closingbell.commands.audit:audit_command",
     "books": "closingbell.commands.books:books",
     "calendar": "closingbell.commands.portfolio:calendar",
+    "addresses": "closingbell.commands.messages:addresses",
     "cancel-run": "closingbell.commands.control:cancel_run",
     "close-company": "closingbell.commands.symbols:close_company",
     "closures": "closingbell.commands.closures:closures",
@@ -68,9 +69,11 @@ COMMANDS: dict[str, str] = {
     "set-price": "closingbell.commands.manual:set_price",
     "symbols": "closingbell.commands.symbols:symbols_command",
     "unset-price": "closingbell.commands.manual:unset_price",
+    "test-notification": "closingbell.commands.messages:test_notification",
     "unwatch": "closingbell.commands.intraday:unwatch_command",
     "view-job-logs": "closingbell.commands.runs:view_job_logs",
     "watch": "closingbell.commands.intraday:watch_command",
+    "webhooks": "closingbell.commands.messages:webhooks",
 }
 
 

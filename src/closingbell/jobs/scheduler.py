@@ -27,6 +27,7 @@ from closingbell.domain.planning import SessionTimes
 from closingbell.domain.schedules import FireTime, Sessions, check_local_time
 from closingbell.errors import ClosingbellError, ScheduleError
 from closingbell.jobs.context import JobContext
+from closingbell.jobs.courier import deliver
 from closingbell.jobs.due import record_due, run_waiting
 from closingbell.jobs.market_time import load_session_list
 from closingbell.jobs.registry import Job, Registry, check_registry
@@ -43,6 +44,7 @@ RUN_LEFT_BEHIND = "scheduler.run_left_behind"
 
 PULSE_S = 30
 WATCH_S = 1
+COURIER_S = 5
 # Sessions are known at least this far ahead.
 HORIZON = timedelta(days=30)
 # Near first: a job that is due every second has a million fire times in a fortnight.
@@ -191,6 +193,7 @@ class Scheduler:
         scheduler.start()
         self._start_duty("pulse", self.pulse, PULSE_S)
         self._start_duty("watch", self.watch, WATCH_S)
+        self._start_duty("courier", self.send, COURIER_S)
         _log.info(SCHEDULER_STARTED, owner=self.owner, jobs=sorted(self.registry))
 
     def shutdown(self, *, grace_s: float | None = None) -> None:
@@ -246,6 +249,11 @@ class Scheduler:
         """Every second: runs whose owner died or that stalled, and what people asked for."""
         for name in watch_runs(self.context, self.registry):
             self._submit(name)
+
+    def send(self) -> None:
+        """Messages that wait to leave; in a thread of their own, so that a slow receiver keeps nothing up."""
+        while not self._ended.is_set() and deliver(self.context, self.owner):
+            pass
 
     def _submit(self, name: str) -> None:
         """Let the pool of jobs look after a job now; once at a time is enough."""

@@ -49,6 +49,9 @@ if TYPE_CHECKING:
     from closingbell.models.notification import Notification as Notification
     from closingbell.models.operator import AuditEntry as AuditEntry
     from closingbell.models.operator import OneTimeLink as OneTimeLink
+    from closingbell.models.outbox import MessageAddress as MessageAddress
+    from closingbell.models.outbox import OutboxMessage as OutboxMessage
+    from closingbell.models.outbox import Webhook as Webhook
     from closingbell.models.portfolio import Account as Account
     from closingbell.models.portfolio import AccountSymbol as AccountSymbol
     from closingbell.models.portfolio import Order as Order
@@ -82,6 +85,7 @@ _HOMES = {
     "notification": ("Notification",),
     "operator": ("AuditEntry", "OneTimeLink"),
     "portfolio": ("Account", "AccountSymbol", "Order", "User"),
+    "outbox": ("MessageAddress", "OutboxMessage", "Webhook"),
     "price_history": ("PriceCoverage", "PriceGap", "PriceHistory", "PriceRevision", "PriceSummary", "QuarantinedBar"),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Connection, select, update
+from sqlalchemy import ColumnElement, Connection, func, select, update
 
 from closingbell.domain import incidents
 from closingbell.domain.incidents import Message, OpenIncident, Step
+from closingbell.domain.outbox import event_body, events_of
 from closingbell.domain.runs import RunEnd, RunStatus
-from closingbell.models import Incident, JobLog, JobTick, Notification, User
+from closingbell.models import Incident, JobLog, JobLogItem, JobTick, Notification, User
+from closingbell.stores import outbox
 from closingbell.stores.upsert import in_groups, upsert
 
 SYSTEM = "SYSTEM"
@@ -22,11 +24,25 @@ _OPEN = (
 
 def note_run(connection: Connection, end: RunEnd, *, now: datetime) -> None:
     """Open, count, remind of or close incidents after a run; part of the run's closing transaction."""
+    _queue_events(connection, end, now)
     if end.status is RunStatus.SUCCESS:
         if not end.is_narrowed:
             _recover(connection, end, now)
     elif incidents.decide(None, end, now=now) is not Step.NOTHING:
         _note_failure(connection, end, now)
+
+
+def _queue_events(connection: Connection, end: RunEnd, now: datetime) -> None:
+    """What programs outside are told of a run's end, once however often it is written."""
+    if not outbox.load_webhooks(connection):
+        return
+    stored_count = connection.scalar(
+        select(func.sum(JobLogItem.stored_count)).where(JobLogItem.job_log_id == end.run_id)
+    )
+    for event in events_of(end, stored_count=int(stored_count or 0)):
+        key = f"run-{end.run_id}-{event}"
+        body = event_body(event, key, end, stored_count=int(stored_count or 0), now=now)
+        outbox.queue_event(connection, event, key=key, body=body, now=now)
 
 
 def note_given_up(connection: Connection, tick_id: int, *, now: datetime) -> None:
@@ -117,18 +133,31 @@ def _load_open(connection: Connection, *which: ColumnElement[bool]) -> list[Open
 
 def notify(connection: Connection, message: Message, run_id: int | None = None, *, now: datetime) -> None:
     """Write a message to every active administrator; one who has it already keeps what he has."""
-    told = select(User.id).where(User.is_active.is_(True), User.is_administrator.is_(True)).order_by(User.id)
+    notify_all(connection, [message], run_id, now=now)
+
+
+def notify_all(
+    connection: Connection, messages: Sequence[Message], run_id: int | None = None, *, now: datetime
+) -> None:
+    """Write messages to every active administrator, and let them wait for the addresses that these people gave."""
+    if not messages:
+        return
+    told = connection.scalars(
+        select(User.id).where(User.is_active.is_(True), User.is_administrator.is_(True)).order_by(User.id)
+    ).all()
     rows = [
         {
             "user_id": user_id,
             "type": SYSTEM,
             "level": message.level,
-            "title": message.title,
+            "title": message.title[:200],
             "body": message.body,
-            "dedupe_key": message.key,
+            "dedupe_key": message.key[:140],
             "job_log_id": run_id,
             "created_at": now,
         }
-        for user_id in connection.scalars(told)
+        for user_id in told
+        for message in messages
     ]
     upsert(connection, Notification, rows, key=("user_id", "dedupe_key"))
+    outbox.queue_messages(connection, messages, told, now=now)

@@ -10,29 +10,14 @@ from sqlalchemy import Connection, func, select
 
 from closingbell.domain.incidents import Message
 from closingbell.domain.ledger import CASH
-from closingbell.models import Account, LedgerEntry, Notification, User
-from closingbell.stores.incidents import SYSTEM
-from closingbell.stores.upsert import in_groups, table_of, upsert
+from closingbell.models import Account, LedgerEntry
+from closingbell.stores.incidents import notify_all
+from closingbell.stores.upsert import in_groups, table_of
 
 
 def store_messages(connection: Connection, messages: Sequence[Message], *, run_id: int | None, now: datetime) -> None:
     """Write messages to every active administrator, as part of what they tell of; each key once per person."""
-    told = select(User.id).where(User.is_active.is_(True), User.is_administrator.is_(True)).order_by(User.id)
-    rows = [
-        {
-            "user_id": user_id,
-            "type": SYSTEM,
-            "level": message.level,
-            "title": message.title[:200],
-            "body": message.body,
-            "dedupe_key": message.key[:140],
-            "job_log_id": run_id,
-            "created_at": now,
-        }
-        for user_id in connection.scalars(told).all()
-        for message in messages
-    ]
-    upsert(connection, Notification, rows, key=("user_id", "dedupe_key"))
+    notify_all(connection, messages, run_id, now=now)
 
 
 def load_negative_cash(connection: Connection, account_ids: Sequence[int]) -> list[tuple[str, int, str, Decimal, int]]:

@@ -1,0 +1,67 @@
+"""What goes out: to whom a message is worth sending, when to try again, how a program knows that it is from us."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+from datetime import datetime, timedelta
+
+from closingbell.domain.incidents import MOST_NAMED, QUIET_KINDS
+from closingbell.domain.runs import RunEnd, RunStatus
+
+LEVELS = ("info", "warning", "error")
+
+CLOSES_STORED, DIVIDENDS_PAID, RUN_FAILED, TEST = "closes.stored", "dividends.paid", "run.failed", "test"
+EVENTS = (CLOSES_STORED, DIVIDENDS_PAID, RUN_FAILED)
+
+# After each failed try; a message that could not be sent in about two days is given up.
+WAITS = tuple(timedelta(minutes=minutes) for minutes in (1, 2, 5, 15, 30, 60, 120, 240, 480, 720, 1080))
+
+
+def is_worth(level: str, *, at_least: str) -> bool:
+    """Whether a message of ``level`` is sent to an address that takes ``at_least`` and above."""
+    return LEVELS.index(level) >= LEVELS.index(at_least)
+
+
+def next_try_at(try_count: int, *, now: datetime) -> datetime | None:
+    """When to try again after ``try_count`` failed tries; None is never."""
+    return now + WAITS[try_count - 1] if try_count <= len(WAITS) else None
+
+
+def signature(secret: str, *, at: int, body: bytes) -> str:
+    """``t=1353968460,v1=…``: HMAC-SHA256 of ``t``, a dot and the body; ``t`` (seconds) dates it."""
+    digest = hmac.new(secret.encode(), f"{at}.".encode() + body, hashlib.sha256).hexdigest()
+    return f"t={at},v1={digest}"
+
+
+def events_of(end: RunEnd, *, stored_count: int) -> list[str]:
+    """The events that a run's end is; one that only looked is none."""
+    found = []
+    if end.status is not RunStatus.SUCCESS and end.kind not in QUIET_KINDS:
+        found.append(RUN_FAILED)
+    if stored_count:
+        kinds = {"daily_price_update": CLOSES_STORED, "refresh_prices": CLOSES_STORED, "price_sweep": CLOSES_STORED}
+        kinds["dividend_processor"] = DIVIDENDS_PAID
+        found += [kinds[end.job_name]] if end.job_name in kinds else []
+    return found
+
+
+def event_body(event: str, key: str, end: RunEnd, *, stored_count: int, now: datetime) -> str:
+    """What a webhook is sent of a run, as JSON; the API has the rest by the run's number."""
+    run = {
+        "id": end.run_id,
+        "job_name": end.job_name,
+        "status": end.status.value,
+        "message": end.message,
+        "stored_count": stored_count,
+        "failed_symbols": list(end.failed_symbols[:MOST_NAMED]),
+        "failed_count": len(end.failed_symbols),
+    }
+    return json.dumps({"id": key, "event": event, "at": now.isoformat(), "run": run})
+
+
+def masked(url: str) -> str:
+    """An address as it may be shown: its kind, and nothing of what follows."""
+    scheme, separator, _ = url.partition("://")
+    return f"{scheme}://…" if separator else "…"

@@ -1,0 +1,145 @@
+"""Where messages go: people's own addresses, programs' webhooks, and whether they arrive."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection
+
+from closingbell.domain.incidents import Message
+from closingbell.domain.outbox import EVENTS, LEVELS, TEST, masked
+from closingbell.errors import UsageError
+from closingbell.jobs.context import JobContext
+from closingbell.notifications.senders import check_address, check_webhook
+from closingbell.stores import outbox, people
+from closingbell.utils.text import listed
+
+
+@dataclass(frozen=True, slots=True)
+class ShownAddress:
+    """An address as it may be shown."""
+
+    id: int
+    email: str
+    kind: str
+    level: str
+
+
+@dataclass(frozen=True, slots=True)
+class ShownWebhook:
+    """A webhook without its secret."""
+
+    id: int
+    url: str
+    events: tuple[str, ...]
+    created_by: str
+    created_at: datetime
+
+    @classmethod
+    def of(cls, row: outbox.WebhookRow) -> ShownWebhook:
+        """What may be shown of a webhook."""
+        return cls(row.id, row.url, row.events, row.created_by, row.created_at)
+
+
+@dataclass(frozen=True, slots=True)
+class Queued:
+    """A test message: its key, and for how many targets it waits."""
+
+    key: str
+    count: int
+
+
+def add_address(context: JobContext, *, email: str, url: str, level: str) -> int:
+    """Let a person's messages of ``level`` and above also go to an address; raise UsageError when that cannot be."""
+    if level not in LEVELS:
+        raise UsageError(f"a level is one of {', '.join(LEVELS)}")
+    checked = check_address(url)
+    now = context.wall.now()
+    user_id = _person(context, email)
+    return context.database.write_unit(
+        lambda connection: outbox.store_address(connection, user_id=user_id, url=checked, level=level, now=now)
+    )
+
+
+def _person(context: JobContext, email: str) -> int:
+    with context.database.read() as connection:
+        person = people.find_person(connection, email.strip().lower())
+    if person is None:
+        raise UsageError(f"nobody has the address {email}")
+    return person.id
+
+
+def list_addresses(context: JobContext, *, user_id: int | None = None) -> list[ShownAddress]:
+    """The addresses in use, without what is secret in them."""
+    with context.database.read() as connection:
+        found = outbox.load_addresses(connection, user_id=user_id)
+    return [ShownAddress(one.id, one.email, masked(one.url), one.level) for one in found]
+
+
+def remove_address(context: JobContext, address_id: int, *, user_id: int | None = None) -> None:
+    """Send nothing more to an address; raise UsageError when there is none of that number."""
+    now = context.wall.now()
+    if not context.database.write_unit(
+        lambda connection: outbox.remove_address(connection, address_id, now=now, user_id=user_id)
+    ):
+        raise UsageError(f"no address has the number {address_id}; addresses list shows them")
+
+
+def add_webhook(context: JobContext, *, url: str, events: Sequence[str], by: str) -> tuple[int, str]:
+    """Tell a program of events; its number, and the secret that signs, which is shown this once."""
+    checked = check_webhook(url)
+    unknown = sorted(set(events) - set(EVENTS))
+    if unknown or not events:
+        raise UsageError(f"no event is called {listed(unknown)}; there are {', '.join(EVENTS)}")
+    secret, now = secrets.token_urlsafe(32), context.wall.now()
+    number = context.database.write_unit(
+        lambda connection: outbox.store_webhook(
+            connection, url=checked, secret=secret, events=tuple(dict.fromkeys(events)), by=by, now=now
+        )
+    )
+    return number, secret
+
+
+def list_webhooks(context: JobContext) -> list[outbox.WebhookRow]:
+    """The webhooks in use."""
+    with context.database.read() as connection:
+        return outbox.load_webhooks(connection)
+
+
+def remove_webhook(context: JobContext, webhook_id: int) -> None:
+    """Tell a program no more; raise UsageError when there is none of that number."""
+    now = context.wall.now()
+    if not context.database.write_unit(lambda connection: outbox.remove_webhook(connection, webhook_id, now=now)):
+        raise UsageError(f"no webhook has the number {webhook_id}; webhooks list shows them")
+
+
+def queue_test(context: JobContext, *, email: str | None = None) -> Queued:
+    """Let a test message wait for every address (of one person) and every webhook."""
+    now, key = context.wall.now(), f"test-{secrets.token_hex(8)}"
+    user_id = None if email is None else _person(context, email)
+    with context.database.read() as connection:
+        people_told = {one.user_id for one in outbox.load_addresses(connection, user_id=user_id)}
+        hooks = [] if email is not None else outbox.load_webhooks(connection)
+    count = len(list_addresses(context, user_id=user_id)) + len(hooks)
+    if not count:
+        raise UsageError("there is no address to send to; add one: closingbell addresses add E-MAIL URL")
+    message = Message(key, "error", "closingbell: a test", "If you read this, messages reach you.")
+    body = json.dumps({"id": key, "event": TEST, "at": now.isoformat()})
+
+    def unit(connection: Connection) -> None:
+        outbox.queue_messages(connection, [message], sorted(people_told), now=now)
+        if hooks:
+            outbox.queue_event(connection, TEST, key=key, body=body, now=now)
+
+    context.database.write_unit(unit)
+    return Queued(key, count)
+
+
+def last_failures(context: JobContext, key: str) -> list[outbox.NotSent]:
+    """Where a message has not arrived so far, and why."""
+    with context.database.read() as connection:
+        return outbox.load_not_sent(connection, key)

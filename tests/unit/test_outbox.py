@@ -1,0 +1,52 @@
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+
+from closingbell.domain.outbox import event_body, events_of, is_worth, masked, next_try_at, signature
+from closingbell.domain.runs import RunEnd, RunStatus
+
+NOW = datetime(2012, 11, 30, 21, 31, tzinfo=UTC)
+
+
+def end(job_name: str, status: RunStatus, kind: str = "missing", failed: tuple[str, ...] = ()) -> RunEnd:
+    return RunEnd(7, job_name, status, "402 of 410 expected closes stored", kind, failed, None)
+
+
+def test_a_message_goes_to_addresses_that_take_its_level_or_a_lower_one() -> None:
+    assert [is_worth("warning", at_least=level) for level in ("info", "warning", "error")] == [True, True, False]
+
+
+def test_tries_come_ever_later_and_end_after_about_two_days() -> None:
+    waits = [next_try_at(count, now=NOW) for count in range(1, 12)]
+    assert [at - NOW for at in waits if at][:4] == [timedelta(minutes=m) for m in (1, 2, 5, 15)]
+    assert sum((at - NOW for at in waits if at), timedelta()) == timedelta(hours=45, minutes=53)
+    assert next_try_at(12, now=NOW) is None
+
+
+def test_signature_is_hmac_sha256_of_time_and_body() -> None:
+    # Printed by: printf '1353968460.{}' | openssl dgst -sha256 -hmac secret
+    assert signature("secret", at=1353968460, body=b"{}") == (
+        "t=1353968460,v1=a88ab299325858f0f0892615cb4b5a277a38fdd279aefa9e604e5b8b66330c1c"
+    )
+
+
+def test_which_events_a_run_is() -> None:
+    assert events_of(end("daily_price_update", RunStatus.SUCCESS), stored_count=402) == ["closes.stored"]
+    assert events_of(end("daily_price_update", RunStatus.SUCCESS), stored_count=0) == []
+    assert events_of(end("daily_price_update", RunStatus.PARTIAL), stored_count=3) == ["run.failed", "closes.stored"]
+    assert events_of(end("dividend_processor", RunStatus.SUCCESS), stored_count=41) == ["dividends.paid"]
+    assert events_of(end("daily_price_update", RunStatus.FAILED, "cancelled"), stored_count=0) == []
+
+
+def test_an_event_names_ten_failed_symbols_and_counts_all() -> None:
+    failed = tuple(f"S{number}" for number in range(12))
+    body = json.loads(
+        event_body("run.failed", "run-7-run.failed", end("x", RunStatus.FAILED, failed=failed), stored_count=0, now=NOW)
+    )
+    assert (body["id"], body["event"], body["at"]) == ("run-7-run.failed", "run.failed", "2012-11-30T21:31:00+00:00")
+    assert (len(body["run"]["failed_symbols"]), body["run"]["failed_count"]) == (10, 12)
+
+
+def test_of_an_address_only_its_kind_is_shown() -> None:
+    assert masked("mailtos://user:password@example.org") == "mailtos://…"
