@@ -96,7 +96,15 @@ def test_every_answer_carries_the_headers(site: Site) -> None:
 
 def test_no_page_has_a_script_or_style_of_its_own(site: Site) -> None:
     browser = site.as_("administrator")
-    for path in ("/", "/runs", "/settings", "/notifications", "/jobs/daily_price_update/pause", "/password"):
+    for path in (
+        "/",
+        "/runs",
+        "/settings",
+        "/notifications",
+        "/portfolio",
+        "/jobs/daily_price_update/pause",
+        "/password",
+    ):
         text = browser.text(path)
         assert re.findall(r"<script(?![^>]*\bsrc=)|<style|\son[a-z]+=|\sstyle=", text) == [], path
         assert re.findall(r"(?:src|href)=\"(?:https?:)?//", text) == [], path

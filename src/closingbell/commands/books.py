@@ -22,6 +22,7 @@ from closingbell.usecases.accounts import (
     DIVIDEND_PREFERENCES,
     add_account,
     change_account,
+    give_account,
     list_accounts,
     read_books,
     set_book,
@@ -78,6 +79,16 @@ def add(name: str, **settings: Any) -> None:
 def set_(name: str, format_: str, **settings: Any) -> None:
     """Change what account NAME decides; what is booked for it is looked at again by the next run."""
     _print([change_account(current_context(), name, **_told(settings))], format_)
+
+
+@accounts.command("give", cls=Command)
+@click.argument("name")
+@click.argument("email")
+@with_appcontext
+def give(name: str, email: str) -> None:
+    """Make account NAME the own of the person with that e-mail address, whose pages show it."""
+    account = give_account(current_context(), name, email)
+    click.echo(f"account {account.name} is {email.strip()}'s")
 
 
 def _told(settings: dict[str, Any]) -> dict[str, Any]:

@@ -55,6 +55,11 @@ def store_new_account(connection: Connection, name: str, *, currency: str, now: 
     upsert(connection, Account, [{"name": name, "currency": currency, "created_at": now}], key=("name",))
 
 
+def store_owner(connection: Connection, account_id: int, user_id: int) -> None:
+    """Make an account a person's own."""
+    connection.execute(update(Account).where(Account.id == account_id).values(user_id=user_id))
+
+
 def store_account_settings(connection: Connection, account_id: int, *, now: datetime, **changes: Any) -> None:
     """Change what an account decides; names are those of AccountFacts. What is booked for it is looked at again."""
     connection.execute(update(Account).where(Account.id == account_id).values(**changes))

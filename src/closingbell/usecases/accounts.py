@@ -16,6 +16,7 @@ from closingbell.jobs.context import JobContext
 from closingbell.stores import accounts, books, marks
 from closingbell.stores.accounts import AccountFacts
 from closingbell.stores.books import FX_DATES, PAY_POLICIES, BookSettings
+from closingbell.stores.people import find_person
 
 DIVIDEND_PREFERENCES = ("AUTO", "SUGGEST", "OFF")
 _CHOICES = {
@@ -81,6 +82,23 @@ def change_account(context: JobContext, name: str, **settings: Any) -> AccountFa
         found = accounts.find_account_facts(connection, name.strip())
         assert found is not None
         return found
+
+    return context.database.write_unit(unit)
+
+
+def give_account(context: JobContext, name: str, email: str) -> AccountFacts:
+    """Make an account a person's own: they alone see it on their pages; raise UsageError where either is not there."""
+    marks.claim_origin(context.database, context.settings.origin, clock=context.clock)
+
+    def unit(connection: Any) -> AccountFacts:
+        facts = accounts.find_account_facts(connection, name.strip())
+        if facts is None:
+            raise UnknownAccountError(f"no account is called {name.strip()!r}; closingbell accounts list shows them")
+        person = find_person(connection, email.strip())
+        if person is None:
+            raise UsageError(f"nobody has the address {email.strip()!r}")
+        accounts.store_owner(connection, facts.id, person.id)
+        return facts
 
     return context.database.write_unit(unit)
 

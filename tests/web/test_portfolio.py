@@ -1,0 +1,117 @@
+from __future__ import annotations
+
+import pytest
+
+from closingbell.models import Account
+from tests.web.conftest import Site
+from tests.web.test_pages import plain_text
+
+ORDERS = """
+2012-09-04,DEPOSIT,,,100000,0,USD
+2012-09-04,BUY,AAPL,20,675.00,4.95,USD
+2012-09-04,BUY,IBM,10,195,0,USD
+2012-11-16,SELL,AAPL,5,525,4.95,USD
+"""
+
+
+@pytest.fixture
+def ann(site: Site) -> Site:
+    """The member's account Ann, of a resident of Germany, paid what is due."""
+    house = site.house
+    house.orders(ORDERS)
+    house.command("accounts", "set", "Ann", "--residence", "DE")
+    house.command("books", "withhold", "US", "0.15", "--since", "2000-01-01", "--residence", "DE")
+    house.run()
+    assert house.command("run-dividend-processor").exit_code == 0
+    assert house.command("accounts", "give", "Ann", "member@example.org").stdout == (
+        "account Ann is member@example.org's\n"
+    )
+    return site
+
+
+def path_of(site: Site, name: str = "Ann") -> str:
+    (account,) = [one for one in site.house.rows(Account) if one.name == name]
+    return f"/portfolio/{account.id}"
+
+
+def test_the_portfolio_lists_ones_own_accounts(ann: Site) -> None:
+    browser = ann.as_("member")
+    text = plain_text(browser.text("/portfolio"))
+    assert "Ann 97,897.27 USD 2 87,210.15 USD 7.22 USD On Fri 2012-11-30" in text
+    assert f'href="{path_of(ann)}"' in browser.text("/portfolio")
+
+
+def test_an_account_shows_cost_value_gain_and_cash(ann: Site) -> None:
+    text = plain_text(ann.as_("member").text(path_of(ann)))
+    assert "Worth 97,897.27 USD Cash 87,210.15 USD On its way 7.22 USD" in text
+    assert (
+        "AAPL Apple Inc. 15.00 10,125.00 USD 675.00 585.28 Fri 2012-11-30 8,779.20 USD -1,345.80 -750.00 "
+        "IBM International Business Machines Corporation 10.00 1,950.00 USD 195.00 190.07 "
+        "Fri 2012-11-30 1,900.70 USD -49.30 0.00" in text
+    )
+
+
+def test_an_account_shows_its_value_by_month(ann: Site) -> None:
+    text = plain_text(ann.as_("member").text(path_of(ann)))
+    assert "Fri 2012-11-30 10,679.90 USD 87,210.15 USD 7.22 USD 97,897.27 USD Wed 2012-10-31 13,851.70 USD" in text
+    assert "Fri 2012-09-28 15,416.60 USD 84,545.05 USD – 99,961.65 USD" in text
+
+
+def test_an_account_shows_income_gross_tax_and_net(ann: Site) -> None:
+    text = plain_text(ann.as_("member").text(path_of(ann)))
+    # 20 shares at 2.65, 15 % of which are withheld.
+    assert "2012-11 dividend 53.00 USD 7.95 45.05 Income by year" in text
+    assert "2012 dividend 53.00 USD 7.95 45.05" in text
+
+
+def test_a_day_in_the_past_has_that_days_shares_and_closes(ann: Site) -> None:
+    browser = ann.as_("member")
+    text = plain_text(browser.text(path_of(ann) + "?on=2012-11-08"))
+    assert "AAPL Apple Inc. 20.00 13,500.00 USD 675.00 537.75 Thu 2012-11-08" in text
+    assert "Nothing was paid yet." in text
+    # What is no day, and what is yet to come, is today.
+    assert "Nothing is held." in plain_text(browser.text(path_of(ann) + "?on=0001-01-01"))
+    for on in ("soon", "2099-01-01"):
+        assert "AAPL Apple Inc. 15.00 " in plain_text(browser.text(f"{path_of(ann)}?on={on}"))
+
+
+def test_another_persons_account_is_not_there_whoever_asks(ann: Site) -> None:
+    path = path_of(ann)
+    for role in ("viewer", "administrator"):
+        browser = ann.as_(role)
+        response = browser.get(path)
+        assert response.status_code == 404
+        assert "Ann" not in plain_text(response.get_data(as_text=True)).replace("Sign out", "")
+        assert response.get_data() == browser.get("/portfolio/999999").get_data()
+        assert "No account is yours." in plain_text(browser.text("/portfolio"))
+
+
+def test_a_close_that_is_not_stored_is_told(site: Site) -> None:
+    site.house.orders("2012-11-29,BUY,GOOG,1,680,0,USD")
+    site.house.command("accounts", "give", "Ann", "member@example.org")
+    text = plain_text(site.as_("member").text(path_of(site)))
+    assert "no close is stored for GOOG" in text
+    assert "Worth not known" in text
+
+
+def test_a_hostile_name_is_text(site: Site) -> None:
+    name = "<script>alert(1)</script>"
+    site.house.orders("2012-11-29,DEPOSIT,,,5,0,USD", account=name)
+    site.house.command("accounts", "give", name, "member@example.org")
+    browser = site.as_("member")
+    for path in ("/portfolio", path_of(site, name)):
+        text = browser.text(path)
+        assert "<script>alert" not in text
+        assert "&lt;script&gt;alert(1)&lt;/script&gt;" in text
+
+
+def test_an_account_is_given_to_somebody_who_is_there(site: Site) -> None:
+    site.house.orders("2012-11-29,DEPOSIT,,,5,0,USD")
+    for name, email, said in (
+        ("Ann", "nobody@example.org", "nobody has the address 'nobody@example.org'"),
+        ("Bob", "member@example.org", "no account is called 'Bob'"),
+    ):
+        result = site.house.command("accounts", "give", name, email)
+        assert result.exit_code != 0
+        assert said in result.stderr
+    assert [one.user_id for one in site.house.rows(Account)] == [None]
