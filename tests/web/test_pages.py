@@ -2,7 +2,10 @@ from __future__ import annotations
 
 import re
 
-from closingbell.models import AuditEntry, JobRequest, JobState
+from sqlalchemy import insert
+
+from closingbell.models import AuditEntry, JobLog, JobRequest, JobState
+from closingbell.web import runs
 from tests.web.conftest import Site
 
 
@@ -125,3 +128,20 @@ def test_health_is_told_to_anybody_and_no_more(site: Site) -> None:
     browser = site.browser()
     assert browser.text("/healthz") == "ok\n"
     assert browser.text("/readyz") == "ready\n"
+
+
+def test_live_views_leave_threads_for_everybody_else(site: Site) -> None:
+    now = site.context.clock.now()
+    run = {"job_name": "daily_price_update", "status": "RUNNING", "started_at": now, "trigger": "manual"}
+    with site.context.database.write() as connection:
+        connection.execute(insert(JobLog).values(**run, owner="somebody", heartbeat_at=now))
+    taken = [runs._streams.acquire(blocking=False) for _ in range(runs.MOST_STREAMS)]
+    try:
+        # One more is told how things are, and ends instead of holding a thread.
+        text = site.as_("viewer").get("/runs/1/progress").get_data(as_text=True)
+    finally:
+        for _ in filter(None, taken):
+            runs._streams.release()
+    assert taken == [True] * runs.MOST_STREAMS
+    assert text.count("data: ") == 1
+    assert '"status":"RUNNING"' in text

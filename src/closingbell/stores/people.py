@@ -47,6 +47,17 @@ class TokenView:
     revoked_at: datetime | None
 
 
+@dataclass(frozen=True, slots=True)
+class Action:
+    """One action of a person: who did what to which thing, from which address."""
+
+    who: str
+    action: str
+    target: str
+    detail: str | None = None
+    address: str | None = None
+
+
 def find_person(connection: Connection, email: str) -> Person | None:
     """The person of that e-mail, which is compared as it is written."""
     row = connection.execute(select(*_columns(User, Person)).where(User.email == email)).one_or_none()
@@ -142,17 +153,6 @@ def store_password(connection: Connection, user_id: int, *, password_hash: str, 
     connection.execute(
         update(User).where(User.id == user_id).values(password_hash=password_hash, fs_uniquifier=uniquifier)
     )
-
-
-@dataclass(frozen=True, slots=True)
-class Action:
-    """One action of a person: who did what to which thing, from which address."""
-
-    who: str
-    action: str
-    target: str
-    detail: str | None = None
-    address: str | None = None
 
 
 def store_action(connection: Connection, action: Action, *, now: datetime) -> None:

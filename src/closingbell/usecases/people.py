@@ -102,21 +102,20 @@ def link_owner(context: JobContext, secret: str) -> people.Person | None:
 
 def choose_password(context: JobContext, secret: str, password: str) -> people.Person:
     """Use a link up: its person has this password from now on. Raise UsageError when either cannot be."""
-    now = context.wall.now()
+    person = link_owner(context, secret)
+    if person is None:
+        raise UsageError("this link was used already, or has expired; closingbell create-admin --link makes a new one")
+    check_password(password, email=person.email)
+    # Hashing takes long on purpose, so it comes before the transaction.
+    hashed, uniquifier, now = _hasher.hash(password), secrets.token_hex(16), context.wall.now()
 
-    def unit(connection: Connection) -> people.Person:
-        person = people.find_link(connection, _hash_of(secret), now=now)
-        if person is None:
-            raise UsageError("this link was used already, or has expired; closingbell create-admin makes a new one")
-        check_password(password, email=person.email)
+    def unit(connection: Connection) -> None:
         if not people.use_link(connection, _hash_of(secret), now=now):
             raise UsageError("this link was used a moment ago")
-        people.store_password(
-            connection, person.id, password_hash=_hasher.hash(password), uniquifier=secrets.token_hex(16)
-        )
-        return person
+        people.store_password(connection, person.id, password_hash=hashed, uniquifier=uniquifier)
 
-    return context.database.write_unit(unit)
+    context.database.write_unit(unit)
+    return person
 
 
 def checked_email(email: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -20,10 +21,14 @@ from closingbell.usecases import control
 from closingbell.web.guard import Right, needs, note
 
 RUNS_A_PAGE = 50
-# A live view ends by itself, so that no thread of the server is held for ever; the browser then asks again.
+# A live view holds a thread of the server: so many at once, each for so long. Others are told the state of now; the
+# browser asks again by itself.
+MOST_STREAMS = 3
 LONGEST_STREAM_S = 120.0
 STREAM_EVERY_S = 1.0
 SHOWN_OF_A_GROUP = 50
+
+_streams = threading.BoundedSemaphore(MOST_STREAMS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,17 +131,26 @@ def run_progress(run_id: int) -> ResponseReturnValue:
     """Server-sent events of a run's counts until it ends."""
     context = current_context()
     find_run(context.database, run_id)
-    response = Response(stream_with_context(_events(context, run_id)), mimetype="text/event-stream")
+    response = Response(stream_with_context(_stream(context, run_id)), mimetype="text/event-stream")
     response.headers["Cache-Control"] = "no-store"
     # A proxy that collects answers would make them late.
     response.headers["X-Accel-Buffering"] = "no"
     return response
 
 
-def _events(context: JobContext, run_id: int) -> Iterator[bytes]:
-    gives_up_at = time.monotonic() + LONGEST_STREAM_S
+def _stream(context: JobContext, run_id: int) -> Iterator[bytes]:
+    is_ours = _streams.acquire(blocking=False)
+    try:
+        yield from _events(context, run_id, lasting_s=LONGEST_STREAM_S if is_ours else 0.0)
+    finally:
+        if is_ours:
+            _streams.release()
+
+
+def _events(context: JobContext, run_id: int, *, lasting_s: float) -> Iterator[bytes]:
+    gives_up_at = time.monotonic() + lasting_s
     last = None
-    while time.monotonic() < gives_up_at:
+    while True:
         run = find_run(context.database, run_id)
         told = _progress(context, run)
         if told != last:
@@ -145,8 +159,9 @@ def _events(context: JobContext, run_id: int) -> Iterator[bytes]:
         if run.status != RunStatus.RUNNING:
             yield b"event: ended\ndata: {}\n\n"
             return
+        if time.monotonic() + STREAM_EVERY_S > gives_up_at:
+            return
         time.sleep(STREAM_EVERY_S)
-    yield b": ask again\n\n"
 
 
 def _progress(context: JobContext, run: RunView) -> dict[str, object]:

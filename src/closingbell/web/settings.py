@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from flask import Blueprint, render_template
 from flask.typing import ResponseReturnValue
 
@@ -11,7 +13,7 @@ from closingbell.jobs.registry import Registry
 from closingbell.queries.jobs import list_jobs
 from closingbell.usecases.closures import list_closures
 from closingbell.usecases.people import list_tokens
-from closingbell.web.guard import Right, needs
+from closingbell.web.guard import Right, needs, right_of_user
 
 
 def add_routes(pages: Blueprint, registry: Registry) -> None:
@@ -19,15 +21,15 @@ def add_routes(pages: Blueprint, registry: Registry) -> None:
 
     @needs(Right.MEMBER)
     def settings() -> ResponseReturnValue:
-        context = current_context()
-        return render_template(
-            "settings.html",
-            told=told_settings(context.settings),
-            jobs=list_jobs(
-                context.database, registry, now=context.clock.now(), disabled=context.settings.disabled_jobs
-            ),
-            closures=list_closures(context),
-            tokens=list_tokens(context),
-        )
+        context, right = current_context(), right_of_user()
+        shown: dict[str, Any] = {}
+        if right >= Right.VIEWER:
+            now, disabled = context.clock.now(), context.settings.disabled_jobs
+            shown["told"] = told_settings(context.settings)
+            shown["jobs"] = list_jobs(context.database, registry, now=now, disabled=disabled)
+            shown["closures"] = list_closures(context)
+        if right >= Right.ADMINISTRATOR:
+            shown["tokens"] = list_tokens(context)
+        return render_template("settings.html", **shown)
 
     pages.add_url_rule("/settings", "settings", settings)
