@@ -11,13 +11,14 @@ from sqlalchemy import Connection
 
 from closingbell import calendars
 from closingbell.domain.money import plain
+from closingbell.domain.orders import SHARE_MOVES
 from closingbell.domain.planning import SessionList
 from closingbell.errors import ImportRefusedError, UsageError
 from closingbell.jobs.context import JobContext
 from closingbell.jobs.market_time import load_session_list
 from closingbell.stores import account_symbols, companies, marks, orders
 from closingbell.usecases.imports.decoding import decode
-from closingbell.usecases.imports.entries import DOUBTFUL, REFUSED, SHARE_MOVES, Finding
+from closingbell.usecases.imports.entries import DOUBTFUL, REFUSED, Finding
 from closingbell.usecases.imports.formats import Format, format_named, recognise
 from closingbell.usecases.imports.preview import Checked, ImportPreview, ReadyEntry, check_reading, preview_of
 from closingbell.usecases.imports.trading_days import session_of

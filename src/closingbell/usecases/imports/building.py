@@ -6,7 +6,8 @@ from datetime import date, datetime
 from decimal import ROUND_HALF_EVEN, Decimal, localcontext
 
 from closingbell.domain.money import MONEY_SCALE, PRICE_SCALE, QUANTITY_SCALE
-from closingbell.usecases.imports.entries import CASH_MOVES, SELL, Entry, RowError, Security, shown
+from closingbell.domain.orders import CASH_MOVES
+from closingbell.usecases.imports.entries import SELL, Entry, RowError, Security, shown
 from closingbell.usecases.imports.values import as_money, fitting
 
 _NOTE_LIMIT = 200

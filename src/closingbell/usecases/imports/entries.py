@@ -7,15 +7,16 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 
-BUY, SELL = "BUY", "SELL"
-TRANSFER_IN, TRANSFER_OUT = "TRANSFER_IN", "TRANSFER_OUT"
-DEPOSIT, WITHDRAWAL = "DEPOSIT", "WITHDRAWAL"
-DIVIDEND, INTEREST, FEE, TAX = "DIVIDEND", "INTEREST", "FEE", "TAX"
-CONVERSION, CAPITAL_GAIN, CAPITAL_RETURN = "CONVERSION", "CAPITAL_GAIN", "CAPITAL_RETURN"
+from closingbell.domain.orders import COMPANY_INCOME, OrderType
 
-SHARE_MOVES = (BUY, SELL, TRANSFER_IN, TRANSFER_OUT)
-CASH_MOVES = (DEPOSIT, WITHDRAWAL)
-PAYMENTS = (DIVIDEND, CAPITAL_GAIN, CAPITAL_RETURN)
+BUY, SELL = OrderType.BUY.value, OrderType.SELL.value
+TRANSFER_IN, TRANSFER_OUT = OrderType.TRANSFER_IN.value, OrderType.TRANSFER_OUT.value
+DEPOSIT, WITHDRAWAL = OrderType.DEPOSIT.value, OrderType.WITHDRAWAL.value
+DIVIDEND, INTEREST = OrderType.DIVIDEND.value, OrderType.INTEREST.value
+FEE, TAX, CONVERSION = OrderType.FEE.value, OrderType.TAX.value, OrderType.CONVERSION.value
+CAPITAL_GAIN, CAPITAL_RETURN = OrderType.CAPITAL_GAIN.value, OrderType.CAPITAL_RETURN.value
+
+PAYMENTS = COMPANY_INCOME
 
 # How a finding weighs: a refused row stops the whole file, the others are told and the import goes on.
 REFUSED = "refused"

@@ -6,8 +6,9 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from closingbell.domain.orders import SHARE_MOVES
 from closingbell.errors import UsageError
-from closingbell.usecases.imports.entries import PAYMENTS, REFUSED, SHARE_MOVES, Entry, Finding, Security
+from closingbell.usecases.imports.entries import PAYMENTS, REFUSED, Entry, Finding, Security
 
 _SYMBOL = re.compile(r"[A-Z0-9^][A-Z0-9.^=-]{0,31}")
 _NEEDS_SYMBOL = (*SHARE_MOVES, *PAYMENTS)

@@ -11,22 +11,19 @@ from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
 from closingbell.domain.money import MONEY_SCALE, PRICE_SCALE, QUANTITY_SCALE, parse_decimal
+from closingbell.domain.orders import CASH_MOVES
 from closingbell.usecases.imports.building import as_note
 from closingbell.usecases.imports.entries import (
     BUY,
-    CAPITAL_GAIN,
-    CAPITAL_RETURN,
     CONVERSION,
-    DEPOSIT,
-    DIVIDEND,
     FEE,
     INTEREST,
+    PAYMENTS,
     REFUSED,
     SELL,
     TAX,
     TRANSFER_IN,
     TRANSFER_OUT,
-    WITHDRAWAL,
     Entry,
     Finding,
     LeftOutError,
@@ -46,9 +43,7 @@ REQUIRED = ("date", "type", "symbol", "quantity", "price", "fee", "currency")
 OPTIONAL = ("executed_at", "tax", "amount", "counter_amount", "counter_currency", "note")
 TRADES = (BUY, SELL)
 TRANSFERS = (TRANSFER_IN, TRANSFER_OUT)
-CASH_MOVES = (DEPOSIT, WITHDRAWAL)
 SIGNED = (INTEREST, FEE, TAX)
-PAYMENTS = (DIVIDEND, CAPITAL_GAIN, CAPITAL_RETURN)
 TYPES = (*TRADES, *CASH_MOVES, *TRANSFERS, *PAYMENTS, *SIGNED, CONVERSION)
 SPLITS = ("SPLIT", "STOCK_SPLIT")
 
