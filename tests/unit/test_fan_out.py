@@ -55,3 +55,8 @@ def test_answers_come_in_groups() -> None:
 
 def test_slow_answers_do_not_wait_for_a_full_group() -> None:
     assert list(in_chunks(range(3), most=100, age_s=0)) == [[0], [1], [2]]
+
+
+def test_a_group_ends_when_it_weighs_enough() -> None:
+    groups = in_chunks([1, 5, 5, 1, 1], most=3, age_s=60, weight=lambda bars: bars, most_weight=6)
+    assert list(groups) == [[1, 5], [5, 1], [1]]

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import NamedTuple, Protocol
 
 from closingbell.domain.bars import Bar, same_price
+from closingbell.domain.intraday import QuoteLike
 from closingbell.domain.money import price_to_decimal
 
 # Prices that moved further than this, within a session or since the one before, are looked at beside their neighbours.
@@ -14,25 +15,13 @@ WIDEST_SESSION = 1.5
 WIDEST_STEP = (0.75, 1.34)
 
 
-class QuoteLike(Protocol):
-    """What one quote tells, prices in millionths of the major currency unit."""
+class CompleteQuote(QuoteLike, Protocol):
+    """A quote that also tells its unit and the close before."""
 
     @property
     def currency(self) -> str: ...
     @property
     def quote_unit(self) -> str: ...
-    @property
-    def traded_at(self) -> datetime: ...
-    @property
-    def open(self) -> int | None: ...
-    @property
-    def high(self) -> int | None: ...
-    @property
-    def low(self) -> int | None: ...
-    @property
-    def price(self) -> int: ...
-    @property
-    def volume(self) -> int | None: ...
     @property
     def previous_close(self) -> int | None: ...
 
@@ -68,7 +57,7 @@ class Refused(NamedTuple):
 ABSENT = Refused("no quote came")
 
 
-def judge_quote(quote: QuoteLike, expected: Expected) -> Prices | Refused:
+def judge_quote(quote: CompleteQuote, expected: Expected) -> Prices | Refused:
     """The session's prices, if the quote is that session's last word and agrees with what is stored of its company."""
     previous = expected.previous
     why = _not_the_session(quote, expected) or _not_the_unit(quote, expected)
@@ -93,7 +82,7 @@ def _not_the_session(quote: QuoteLike, expected: Expected) -> str | None:
     return f"the quote is of {quote.traded_at:%Y-%m-%d %H:%M:%S} UTC, the close was at {expected.close_at:%H:%M} UTC"
 
 
-def _not_the_unit(quote: QuoteLike, expected: Expected) -> str | None:
+def _not_the_unit(quote: CompleteQuote, expected: Expected) -> str | None:
     if quote.currency == expected.currency and quote.quote_unit == (expected.quote_unit or quote.quote_unit):
         return None
     return f"the quote is in {quote.quote_unit}, the company in {expected.quote_unit or expected.currency}"

@@ -5,12 +5,13 @@ Pure: the same facts on the same day give the same answer, and none once it is c
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from datetime import date, timedelta
 
-from closingbell.domain.actions import AcceptedKind, PayDateStatus
+from closingbell.domain.actions import AcceptedKind
 from closingbell.domain.dividends import Amounts, converted, dividend_amounts, reinvest
 from closingbell.domain.entitlements import FractionPolicy, PositionWalk, SplitStep, Trade, shown_quantity
+from closingbell.domain.payment_legs import books_the_same, dividend_leg, share_leg
 from closingbell.domain.payments import (
     BookedLeg,
     Changes,
@@ -159,7 +160,7 @@ class _Reconciler:
         fresh = self._leg(
             dividend, Leg.ACCRUAL, quantity, amounts, rate, self.holder.rounding, due_date=dividend.ex_date
         )
-        return booked if booked is not None and _books_the_same(booked, fresh, with_kind=True) else fresh
+        return booked if booked is not None and books_the_same(booked, fresh, with_kind=True) else fresh
 
     def _is_accrual_right(self, dividend: Dividend, quantity: int, booked: BookedLeg) -> bool:
         return (
@@ -201,7 +202,7 @@ class _Reconciler:
                 fx_date=rate[1],
                 is_fx_of_action=dividend.fx_currency == self.holder.currency,
             )
-        return paid if paid is not None and _books_the_same(paid, fresh, with_kind=False) else fresh
+        return paid if paid is not None and books_the_same(paid, fresh, with_kind=False) else fresh
 
     def _is_payment_right(self, dividend: Dividend, accrual: BookedLeg, paid: BookedLeg) -> bool:
         fixed = dividend.fx_rate if dividend.fx_currency == paid.cash_currency != dividend.currency else None
@@ -362,33 +363,9 @@ class _Reconciler:
         self._book(fresh, is_moved=moved)
 
     def _share_leg(self, event: ShareEvent, leg: Leg, quantity: int, *, after: int | None = None) -> BookedLeg:
-        on = event.split.ex_date
-        return BookedLeg(
-            event.split.action_id,
-            self.holder.account_id,
-            leg,
-            self._next_version(event.split.action_id, leg),
-            AcceptedKind.SPLIT.value,
-            event.version,
-            quantity,
-            0,
-            0,
-            0,
-            0,
-            self.company.currency,
-            0,
-            False,
-            self.holder.rounding,
-            None,
-            None,
-            False,
-            0,
-            self.holder.currency,
-            None,
-            after,
-            on,
-            on,
-            PayDateStatus.CONFIRMED.value,
+        version = self._next_version(event.split.action_id, leg)
+        return share_leg(
+            self.holder, event, leg, version, currency=self.company.currency, quantity=quantity, after=after
         )
 
     # --- Writing down.
@@ -404,32 +381,9 @@ class _Reconciler:
         *,
         due_date: date,
     ) -> BookedLeg:
-        return BookedLeg(
-            dividend.id,
-            self.holder.account_id,
-            leg,
-            self._next_version(dividend.id, leg),
-            dividend.kind,
-            dividend.version,
-            quantity,
-            dividend.amount,
-            amounts.gross,
-            amounts.tax,
-            amounts.net,
-            dividend.currency,
-            rate,
-            dividend.tax_rate is not None,
-            rounding,
-            None,
-            None,
-            False,
-            amounts.net if leg is Leg.PAYMENT else 0,
-            self.holder.currency,
-            None,
-            None,
-            due_date,
-            due_date,
-            dividend.pay.status.value,
+        version = self._next_version(dividend.id, leg)
+        return dividend_leg(
+            self.holder, dividend, leg, version, quantity, amounts, tax_rate=rate, rounding=rounding, due_date=due_date
         )
 
     def _next_version(self, action_id: int, leg: Leg) -> int:
@@ -449,16 +403,6 @@ class _Reconciler:
 
 
 _ONE_TO_ONE = 10**10
-
-
-def _books_the_same(booked: BookedLeg, fresh: BookedLeg, *, with_kind: bool) -> bool:
-    """Whether two legs move the same: then the first one stays, whatever it was computed from."""
-    same = _compared(booked) == _compared(fresh)
-    return same and (not with_kind or booked.kind == fresh.kind)
-
-
-def _compared(leg: BookedLeg) -> Sequence[object]:
-    return leg.quantity, leg.gross, leg.tax, leg.net, leg.currency, leg.cash, leg.due_date
 
 
 def _is_close(theirs: int, ours: int) -> bool:

@@ -11,7 +11,8 @@ from closingbell.stores.outbox import WEBHOOK, Waiting
 
 MESSAGE_SENT = "outbox.sent"
 MESSAGE_NOT_SENT = "outbox.not_sent"
-AT_ONCE = 20
+# With every one of them at its time limit still well within a claim.
+AT_ONCE = 10
 
 _log = structlog.get_logger(__name__)
 

@@ -1,4 +1,4 @@
-"""The facts of some companies as they are now, and what follows from them for every account."""
+"""The facts of some companies as they are now: what decides about their books."""
 
 from __future__ import annotations
 
@@ -18,7 +18,6 @@ from closingbell.domain.entitlements import FractionPolicy, Split, Trade
 from closingbell.domain.market_zones import date_at
 from closingbell.domain.money import PRICE_SCALE, QUANTITY_SCALE, to_scaled
 from closingbell.domain.pay_dates import (
-    WAIT_AT_MOST,
     BusinessDays,
     PayPolicy,
     effective_pay_date,
@@ -26,7 +25,6 @@ from closingbell.domain.pay_dates import (
 )
 from closingbell.domain.payments import (
     BookedLeg,
-    Changes,
     CompanyTerms,
     Dividend,
     EventState,
@@ -37,10 +35,8 @@ from closingbell.domain.payments import (
     Rates,
     ShareEvent,
     UserDividend,
-    split_state_of,
-    state_of,
 )
-from closingbell.domain.reconcile import RETRY, reconcile
+from closingbell.domain.reconcile import RETRY
 from closingbell.domain.withholding import WithholdingRule, withholding_rule
 from closingbell.stores import actions, books, dividend_facts, payments
 from closingbell.stores.dividend_progress import StoredState, Waiting, load_states
@@ -88,29 +84,6 @@ class CompanyFacts:
     links: Mapping[tuple[int, int], tuple[int, bool]]
     states: Mapping[int, StoredState]
     found: Mapping[int, AcceptedAction]
-
-
-@dataclass(slots=True)
-class Decision:
-    """What follows for one company: changes by account, states that changed, the next day that matters by itself."""
-
-    waiting: Waiting
-    changes: list[tuple[int, Changes]] = field(default_factory=list)
-    states: dict[int, StoredState] = field(default_factory=dict)
-    next_date: date | None = None
-    found: Mapping[int, AcceptedAction] = field(default_factory=dict)
-    stored_links: Mapping[tuple[int, int], tuple[int, bool]] = field(default_factory=dict)
-    suggestion_count: int = 0
-
-    @property
-    def is_settled(self) -> bool:
-        """Whether nothing at all is to be written."""
-        return (
-            not self.changes
-            and not self.states
-            and not self.waiting.is_marked
-            and self.next_date == self.waiting.next_date
-        )
 
 
 def load_rulebook(connection: Connection, *, lag: int | None) -> Rulebook:
@@ -172,40 +145,6 @@ def load_facts(
             )
         )
     return facts
-
-
-def decide(facts: CompanyFacts) -> Decision:
-    """What the books of a company should be, against what they are."""
-    waiting = facts.waiting
-    decision = Decision(waiting, found=facts.found, stored_links=facts.links)
-    unpaid: set[int] = set()
-    corrected: set[int] = set()
-    is_waiting = False
-    accounts = sorted(facts.trades.keys() | facts.books.keys())
-    for account_id in accounts:
-        account_books = facts.books.get(account_id) or HolderBooks()
-        changes = reconcile(
-            facts.holders[account_id], facts.trades.get(account_id, ()), facts.terms, account_books, facts.frame
-        )
-        decision.suggestion_count += len(changes.suggestions)
-        unpaid |= changes.unpaid
-        corrected |= changes.corrected
-        is_waiting = is_waiting or bool(changes.waiting)
-        if not changes.is_empty or _are_links_new(facts, account_id, changes):
-            decision.changes.append((account_id, changes))
-    for dividend in facts.terms.dividends:
-        state = state_of(dividend, facts.today, is_unpaid=dividend.id in unpaid, is_corrected=dividend.id in corrected)
-        stored = StoredState(state, dividend.pay.date, dividend.pay.status.value, facts.lags.get(dividend.id))
-        if facts.states.get(dividend.id) != stored:
-            decision.states[dividend.id] = stored
-    for event in facts.terms.splits:
-        key, on = event.split.action_id, event.split.ex_date
-        state = split_state_of(event, facts.today, is_waiting=key in unpaid)
-        stored = StoredState(state, on, PayDateStatus.CONFIRMED.value, None)
-        if event.in_scope and facts.states.get(key) != stored:
-            decision.states[key] = stored
-    decision.next_date = _next_date(facts, is_waiting=is_waiting)
-    return decision
 
 
 def _in_scope(
@@ -413,27 +352,3 @@ def _withheld(rules: Sequence[WithholdingRule], country: str | None) -> Callable
         return rate_of(holder.account_id if holder.account_id in own else 0, holder.residence, kind, on)
 
     return withheld
-
-
-def _are_links_new(facts: CompanyFacts, account_id: int, changes: Changes) -> bool:
-    """Whether other entries of people's own stand for this account's entitlements than was written down."""
-    now = {(link.action_id, link.order_id) for link in changes.links}
-    chosen = {dividend.id for dividend in facts.terms.dividends}
-    before = {
-        (action_id, order_id)
-        for (action_id, account), (order_id, _) in facts.links.items()
-        if account == account_id and action_id in chosen
-    }
-    return now != before
-
-
-def _next_date(facts: CompanyFacts, *, is_waiting: bool) -> date | None:
-    """The next day on which something is due although no fact changes; today while something is waited for."""
-    if is_waiting:
-        return facts.today
-    days = [event.split.ex_date for event in facts.terms.splits if event.counts]
-    for dividend in facts.terms.dividends:
-        if not dividend.is_cancelled:
-            days.append(dividend.ex_date)
-            days.append(dividend.pay.date or dividend.ex_date + WAIT_AT_MOST + _DAY)
-    return min((day for day in days if day > facts.today), default=None)

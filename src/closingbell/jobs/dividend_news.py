@@ -12,7 +12,7 @@ from closingbell.domain.actions import PayDateStatus
 from closingbell.domain.incidents import Message
 from closingbell.domain.money import MONEY_SCALE, from_scaled, plain
 from closingbell.domain.payments import Changes, Leg
-from closingbell.jobs.dividend_books import Decision
+from closingbell.jobs.dividend_deciding import Decision
 from closingbell.stores import notices
 
 ESTIMATED = PayDateStatus.ESTIMATED.value

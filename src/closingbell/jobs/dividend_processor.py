@@ -19,7 +19,8 @@ from closingbell.domain.payments import Leg
 from closingbell.domain.runs import ItemOutcome, Outcome, RunStatus, RunSummary
 from closingbell.errors import AlreadyRunningError, BooksChangedError, RunStoppedError, UnknownSymbolError, UsageError
 from closingbell.jobs.context import JobContext, current_context
-from closingbell.jobs.dividend_books import Decision, decide, load_facts, load_rulebook
+from closingbell.jobs.dividend_books import load_facts, load_rulebook
+from closingbell.jobs.dividend_deciding import Decision, decide
 from closingbell.jobs.dividend_writing import cash_moved, write_decisions
 from closingbell.jobs.pay_dates import gather_action_news, settle_waiting
 from closingbell.jobs.runner import Ending, Occasion, Run, carry_out
@@ -80,7 +81,7 @@ def process_dividends(
     """Book every entitlement that should be booked and is not, and take back what should not be."""
     context = context or current_context()
     chosen = selection or DividendSelection()
-    context = _on_day(context, chosen)
+    _refuse_future(context, chosen)
     return carry_out(context, DIVIDEND_PROCESSOR, lambda run: _process(context, run, chosen), occasion)
 
 
@@ -114,7 +115,7 @@ def process_after_prices(context: JobContext) -> RunSummary | None:
 def preview_dividends(context: JobContext, selection: DividendSelection) -> Preview:
     """What a run would book now; writes nothing."""
     claim_origin(context.database, context.settings.origin, clock=context.clock)
-    context = _on_day(context, selection)
+    _refuse_future(context, selection)
     decisions: list[Decision] = []
     suggested = 0
     for group in _groups(context, selection, is_sweep=False):
@@ -152,13 +153,9 @@ def _line(decision: Decision) -> str:
     return f"{decision.waiting.symbol}: {booked} to book, {back} to take back, cash {money or '0.00'}"
 
 
-def _on_day(context: JobContext, selection: DividendSelection) -> JobContext:
-    """The context as it is at the end of the day asked for."""
-    if selection.as_of is None:
-        return context
-    if selection.as_of > date_at("XNYS", context.clock.now()):
+def _refuse_future(context: JobContext, selection: DividendSelection) -> None:
+    if selection.as_of is not None and selection.as_of > date_at("XNYS", context.clock.now()):
         raise UsageError(f"{selection.as_of}: is not over yet; nothing is paid before its day")
-    return context
 
 
 def _process(context: JobContext, run: Run, selection: DividendSelection) -> Ending:

@@ -13,7 +13,7 @@ from sqlalchemy.exc import IntegrityError
 from closingbell.domain.payments import BookedLeg, Changes, Leg, Reversal
 from closingbell.errors import BooksChangedError, RunLostError
 from closingbell.jobs.context import JobContext
-from closingbell.jobs.dividend_books import Decision
+from closingbell.jobs.dividend_deciding import Decision
 from closingbell.jobs.dividend_news import tell
 from closingbell.jobs.runner import Run
 from closingbell.stores import dividend_progress, dividend_writing, job_log, payments

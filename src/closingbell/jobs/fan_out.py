@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -41,14 +42,22 @@ def fan_out(ask: Callable[[Q], A], questions: Iterable[Q], *, concurrency: int) 
                 future.cancel()
 
 
-def in_chunks(answers: Iterable[A], *, most: int, age_s: float) -> Iterator[list[A]]:
-    """Answers in groups of up to ``most``; when they come slowly, what is there after ``age_s`` seconds."""
+def in_chunks(
+    answers: Iterable[A],
+    *,
+    most: int,
+    age_s: float,
+    weight: Callable[[A], int] = lambda _: 0,
+    most_weight: int = sys.maxsize,
+) -> Iterator[list[A]]:
+    """Answers in groups of up to ``most`` or ``most_weight``; what is there after ``age_s`` seconds."""
     chunk: list[A] = []
-    began = time.monotonic()
+    weighs, began = 0, time.monotonic()
     for answer in answers:
         chunk.append(answer)
-        if len(chunk) >= most or time.monotonic() - began >= age_s:
+        weighs += weight(answer)
+        if len(chunk) >= most or weighs >= most_weight or time.monotonic() - began >= age_s:
             yield chunk
-            chunk, began = [], time.monotonic()
+            chunk, weighs, began = [], 0, time.monotonic()
     if chunk:
         yield chunk

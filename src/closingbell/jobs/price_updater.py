@@ -6,7 +6,7 @@ Every step hands frozen values to the next. The database is closed while the pro
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from datetime import date, datetime
 from functools import partial
 
@@ -15,7 +15,7 @@ from closingbell.domain.runs import Outcome, RunSummary, in_words, status_from_c
 from closingbell.errors import ProviderError
 from closingbell.jobs.context import JobContext, current_context
 from closingbell.jobs.dividend_processor import process_after_prices
-from closingbell.jobs.fan_out import fan_out
+from closingbell.jobs.fan_out import fan_out, in_chunks
 from closingbell.jobs.price_planning import Plan, Selection, plan_refresh
 from closingbell.jobs.price_quotes import Asked, take_quotes
 from closingbell.jobs.price_settling import Fetched
@@ -109,7 +109,8 @@ def _fetch_charts(
     answers = fan_out(
         partial(_fetch_one, context, run, provider), items, concurrency=context.settings.yahoo_concurrency
     )
-    for chunk in _chunks(answers):
+    chunks = in_chunks(answers, most=CHUNK_COMPANIES, age_s=CHUNK_AGE_S, weight=_bar_count, most_weight=CHUNK_BARS)
+    for chunk in chunks:
         outcomes = store_chunk(context, run, plan, chunk)
         for outcome in outcomes:
             context.progress.ended(outcome)
@@ -141,16 +142,5 @@ def fetch_stock_history(
     return provider.fetch_daily(symbol, first=first, now=now)
 
 
-def _chunks(answers: Iterable[Fetched]) -> Iterator[list[Fetched]]:
-    """Answers in groups, each worth one transaction."""
-    chunk: list[Fetched] = []
-    bars, began = 0, time.monotonic()
-    for answer in answers:
-        chunk.append(answer)
-        bars += len(answer.history.bars) if answer.history else 0
-        is_old = time.monotonic() - began >= CHUNK_AGE_S
-        if len(chunk) >= CHUNK_COMPANIES or bars >= CHUNK_BARS or is_old:
-            yield chunk
-            chunk, bars, began = [], 0, time.monotonic()
-    if chunk:
-        yield chunk
+def _bar_count(answer: Fetched) -> int:
+    return len(answer.history.bars) if answer.history else 0

@@ -189,12 +189,13 @@ def store_finished(
     """All that was new about a company is booked: take its marks away, write down states and what is due next."""
     for group in in_groups(waiting.recheck_ids):
         connection.execute(delete(DividendRecheck).where(_RECHECK.id.in_(group)))
-    for action_id, version in waiting.versions.items():
+    if waiting.versions:
         # One that changed since it was read stays marked.
         connection.execute(
-            update(CorporateActionRow)
-            .where(_ACTION.id == action_id, _ACTION.version == version)
-            .values(dirty_since=None)
+            update(table_of(CorporateActionRow))
+            .where(_ACTION.id == bindparam("b_id"), _ACTION.version == bindparam("b_version"))
+            .values(dirty_since=None),
+            [{"b_id": action_id, "b_version": version} for action_id, version in waiting.versions.items()],
         )
     if next_date != waiting.next_date:
         connection.execute(

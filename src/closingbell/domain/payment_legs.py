@@ -1,0 +1,97 @@
+"""Legs as they are booked: made from a dividend or a share event, and compared by what they move."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+
+from closingbell.domain.actions import AcceptedKind, PayDateStatus
+from closingbell.domain.dividends import Amounts
+from closingbell.domain.payments import BookedLeg, Dividend, Holder, Leg, ShareEvent
+from closingbell.domain.rounding import Rounding
+
+
+def dividend_leg(
+    holder: Holder,
+    dividend: Dividend,
+    leg: Leg,
+    version: int,
+    quantity: int,
+    amounts: Amounts,
+    *,
+    tax_rate: int,
+    rounding: Rounding,
+    due_date: date,
+) -> BookedLeg:
+    """An accrual, or a payment in the dividend's own currency."""
+    return BookedLeg(
+        action_id=dividend.id,
+        account_id=holder.account_id,
+        leg=leg,
+        version=version,
+        kind=dividend.kind,
+        action_version=dividend.version,
+        quantity=quantity,
+        per_share=dividend.amount,
+        gross=amounts.gross,
+        tax=amounts.tax,
+        net=amounts.net,
+        currency=dividend.currency,
+        tax_rate=tax_rate,
+        is_rate_of_action=dividend.tax_rate is not None,
+        rounding=rounding,
+        fx_rate=None,
+        fx_date=None,
+        is_fx_of_action=False,
+        cash=amounts.net if leg is Leg.PAYMENT else 0,
+        cash_currency=holder.currency,
+        price=None,
+        quantity_after=None,
+        due_date=due_date,
+        value_date=due_date,
+        pay_date_status=dividend.pay.status.value,
+    )
+
+
+def share_leg(
+    holder: Holder, event: ShareEvent, leg: Leg, version: int, *, currency: str, quantity: int, after: int | None
+) -> BookedLeg:
+    """What a split does to an account's shares, or the cut-off fraction before it is priced."""
+    on = event.split.ex_date
+    return BookedLeg(
+        action_id=event.split.action_id,
+        account_id=holder.account_id,
+        leg=leg,
+        version=version,
+        kind=AcceptedKind.SPLIT.value,
+        action_version=event.version,
+        quantity=quantity,
+        per_share=0,
+        gross=0,
+        tax=0,
+        net=0,
+        currency=currency,
+        tax_rate=0,
+        is_rate_of_action=False,
+        rounding=holder.rounding,
+        fx_rate=None,
+        fx_date=None,
+        is_fx_of_action=False,
+        cash=0,
+        cash_currency=holder.currency,
+        price=None,
+        quantity_after=after,
+        due_date=on,
+        value_date=on,
+        pay_date_status=PayDateStatus.CONFIRMED.value,
+    )
+
+
+def books_the_same(booked: BookedLeg, fresh: BookedLeg, *, with_kind: bool) -> bool:
+    """Whether two legs move the same: then the first one stays, whatever it was computed from."""
+    same = _compared(booked) == _compared(fresh)
+    return same and (not with_kind or booked.kind == fresh.kind)
+
+
+def _compared(leg: BookedLeg) -> Sequence[object]:
+    return leg.quantity, leg.gross, leg.tax, leg.net, leg.currency, leg.cash, leg.due_date
