@@ -13,9 +13,12 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 
 from closingbell.errors import UsageError
 from closingbell.jobs.courier import deliver
+from closingbell.jobs.maintenance import run_log_retention
+from closingbell.jobs.runner import Occasion
 from closingbell.models import JobLog, OutboxMessage
 from closingbell.stores import outbox
 from closingbell.usecases import messages, people
@@ -205,6 +208,21 @@ def test_an_address_that_is_none_is_refused_without_showing_it(house: House, url
     with pytest.raises(UsageError) as refused:
         messages.add_address(house.context, email="ann@example.org", url=url, level="info")
     assert "passwd" not in str(refused.value)
+
+
+def test_what_was_sent_long_ago_is_removed_and_what_waits_stays(told: House, receiver: Receiver) -> None:
+    told.hold("AAPL", since="2012-11-29")
+    fail(told)
+    old = told.context.wall.now() - timedelta(days=91)
+    with told.context.database.write() as connection:
+        connection.execute(update(OutboxMessage).values(is_sent=True, done_at=old))
+    told.run()
+
+    told.clock.set(told.context.wall.now())
+    run_log_retention(told.context, Occasion())
+
+    left = told.rows(OutboxMessage)
+    assert [(one.title, one.done_at) for one in left] == [("daily_price_update works again", None)]
 
 
 def test_two_senders_at_once_send_each_message_once(

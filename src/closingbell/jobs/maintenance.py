@@ -16,7 +16,7 @@ MINUTE_BATCH = 2_000
 
 
 def run_log_retention(context: JobContext, occasion: Occasion) -> RunSummary:
-    """Remove runs with what belongs to them, and minute bars, that are older than the settings say."""
+    """Remove runs, what left the outbox and minute bars that are older than the settings say."""
     return carry_out(context, LOG_RETENTION, lambda run: _remove_old(context, run), occasion)
 
 
@@ -35,6 +35,8 @@ def _remove_old(context: JobContext, run: Run) -> Ending:
     while removed := context.database.write_unit(lambda c: retention.remove_ticks(c, limits, most=BATCH)):
         run.check()
         tick_count += removed
+    while context.database.write_unit(lambda c: retention.remove_messages(c, limits, most=BATCH)):
+        run.check()
     minute_count = _remove_minutes(context, run)
     return Ending(
         RunStatus.SUCCESS, f"{run_count} old runs, {tick_count} old due times and {minute_count} old minutes removed"

@@ -8,7 +8,7 @@ from datetime import datetime
 from sqlalchemy import Connection, and_, delete, func, or_, select
 
 from closingbell.domain.runs import RunStatus
-from closingbell.models import JobLog, JobLogItem, JobTick
+from closingbell.models import JobLog, JobLogItem, JobTick, OutboxMessage
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +32,16 @@ def remove_runs(connection: Connection, limits: Limits, *, most: int) -> int:
     ids = list(connection.scalars(query))
     if ids:
         connection.execute(delete(JobLogItem).where(JobLogItem.job_log_id.in_(ids)))
+        connection.execute(delete(row).where(row.id.in_(ids)))
+    return len(ids)
+
+
+def remove_messages(connection: Connection, limits: Limits, *, most: int) -> int:
+    """Remove up to ``most`` messages that left, or were given up, long ago; return how many. Waiting ones stay."""
+    row = OutboxMessage
+    old = or_(and_(row.is_sent.is_(True), row.done_at < limits.succeeded_before), row.done_at < limits.failed_before)
+    ids = list(connection.scalars(select(row.id).where(row.done_at.is_not(None), old).order_by(row.id).limit(most)))
+    if ids:
         connection.execute(delete(row).where(row.id.in_(ids)))
     return len(ids)
 
