@@ -78,11 +78,13 @@ def recorded_rows(symbol: str) -> tuple[RecordedRow, ...]:
 class House:
     """An application with its database, the market it asks and the clock that both follow."""
 
-    def __init__(self, url: str, market: Market, now: str, folder: Path, **settings: Any) -> None:
+    def __init__(
+        self, url: str, market: Market, now: str, folder: Path, *, latency_ms: float = 0, **settings: Any
+    ) -> None:
         self.url = url
         self.folder = folder
         self.clock = FixedClock(new_york(now))
-        self.market = ReplayServer(market, clock=self.clock)
+        self.market = ReplayServer(market, clock=self.clock, latency_ms=latency_ms)
         self.market.start()
         self.settings = Settings(
             **{

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -129,7 +130,7 @@ def _settings(context: JobContext, secret_key: str) -> dict[str, Any]:
         "SECURITY_JOIN_USER_ROLES": False,
         "SECURITY_TRACKABLE": False,
         "SECURITY_DEFAULT_REMEMBER_ME": False,
-        "SECURITY_FRESHNESS_GRACE_PERIOD": 3600,
+        "SECURITY_FRESHNESS_GRACE_PERIOD": timedelta(hours=1),
         "SECURITY_TWO_FACTOR": True,
         "SECURITY_TWO_FACTOR_REQUIRED": False,
         "SECURITY_TWO_FACTOR_ENABLED_METHODS": ["authenticator"],

@@ -1,0 +1,67 @@
+"""Every page in both themes, on a phone and on a wide screen: nothing sticks out, and axe finds nothing."""
+
+from __future__ import annotations
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page
+
+from tests.browser.conftest import THEMES, WIDTHS, Served
+
+# WCAG 2.2 AA and all that it contains.
+RULES = {
+    "runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]},
+    "resultTypes": ["violations"],
+}
+NOT_PAGES = ("/assets", "/healthz", "/readyz", "/metrics", "/api", "/sign-out", "/static")
+
+
+def _addresses(served: Served) -> list[str]:
+    """Every page that is reached without knowing anything, and one of each kind that names a row."""
+    found = []
+    for rule in served.house.app.url_map.iter_rules():
+        if "GET" in (rule.methods or ()) and not rule.arguments and not rule.rule.startswith(NOT_PAGES):
+            found.append(rule.rule)
+    kinds = ["/runs/1", "/portfolio/1", "/jobs/daily_price_update/run", "/nowhere"]
+    return sorted({*found, *kinds})
+
+
+@pytest.fixture
+def filled(served: Served) -> Served:
+    """A house with something on every page: a run that failed for one company, a dividend, a message."""
+    house = served.house
+    house.orders("2012-09-04,DEPOSIT,,,100000,0,USD 2012-09-04,BUY,AAPL,20,675.00,4.95,USD")
+    house.hold("NOSUCH", since="2012-11-29")
+    house.command("accounts", "give", "Ann", "ann@example.org")
+    house.run()
+    assert house.command("run-dividend-processor").exit_code == 0
+    return served
+
+
+def test_every_page_fits_and_is_accessible(filled: Served, chromium: Browser, page: Page) -> None:
+    filled.sign_in(page)
+    state = page.context.storage_state()
+    wrong = []
+    for theme in THEMES:
+        for width in WIDTHS:
+            context = chromium.new_context(
+                storage_state=state,
+                color_scheme=theme,  # type: ignore[arg-type]
+                viewport={"width": width, "height": 900},
+                # The policy of the pages would keep axe itself out.
+                bypass_csp=True,
+            )
+            one = context.new_page()
+            for address in _addresses(filled):
+                where = f"{address} {theme} {width}"
+                answer = one.goto(filled.url + address)
+                if answer is None or answer.status >= 500:
+                    wrong.append(f"{where}: failed")
+                too_wide = one.evaluate("document.documentElement.scrollWidth - window.innerWidth")
+                if too_wide > 0:
+                    wrong.append(f"{where}: {too_wide} px too wide")
+                for violation in Axe().run(one, options=RULES).response["violations"]:
+                    nodes = [node["target"] for node in violation["nodes"]][:3]
+                    wrong.append(f"{where}: {violation['id']} {nodes}")
+            context.close()
+    assert wrong == [], "\n".join(wrong)
