@@ -84,6 +84,7 @@ OWNERS: Mapping[str, tuple[str, ...]] = {
     "celery": ("worker.py",),
     "pytest": ("testing/*.py",),
     "apprise": ("notifications/senders.py",),
+    "prometheus_client": ("api/metrics.py",),
 }
 # Part -> the only outside libraries it may import; parts that are not named here may import any.
 ONLY_LIBRARIES: Mapping[str, tuple[str, ...]] = {

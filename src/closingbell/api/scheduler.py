@@ -26,8 +26,9 @@ from werkzeug.exceptions import (
 )
 
 from closingbell.api.problems import problem_of, sealed
+from closingbell.api.tokens import verify_request
 from closingbell.domain.runs import RunStatus
-from closingbell.errors import NotAuthenticatedError, SettingsError, UsageError
+from closingbell.errors import SettingsError, UsageError
 from closingbell.jobs.context import JobContext, current_context
 from closingbell.jobs.registry import Registry, find_job
 from closingbell.queries.jobs import JobView, find_request, find_run, list_jobs, list_schedulers
@@ -105,16 +106,9 @@ def require_way_in(context: JobContext) -> None:
 def _guard() -> None:
     """Who asks comes before anything else; then whether they may; then whether the body is one we read."""
     needs: people.Scope = "read" if request.method in _LOOKING else "operate"
-    g.scheduler_token = people.verify_token(current_context(), _bearer(), needs=needs)
+    g.scheduler_token = verify_request(needs=needs)
     if needs == "operate":
         _check_body()
-
-
-def _bearer() -> str:
-    shown = request.authorization
-    if shown is None or shown.type != "bearer" or not shown.token:
-        raise NotAuthenticatedError("this needs a token: Authorization: Bearer cb_...")
-    return shown.token
 
 
 def _check_body() -> None:

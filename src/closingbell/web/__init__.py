@@ -6,6 +6,7 @@ from pathlib import Path
 
 from flask import Blueprint, Flask
 
+from closingbell.api.metrics import metrics_api
 from closingbell.jobs.context import EXTENSION, JobContext
 from closingbell.jobs.registry import Registry
 from closingbell.web import errors, guard, health, jobs, notifications, now, people, portfolio, runs, settings, welcome
@@ -40,6 +41,7 @@ def add_pages(app: Flask, registry: Registry) -> None:
     notifications.add_routes(pages)
     settings.add_routes(pages, registry)
     app.register_blueprint(pages)
+    app.register_blueprint(metrics_api(registry))
     add_looks(app, FRAME)
     guard.add_guard(app)
     app.after_request(seal)
