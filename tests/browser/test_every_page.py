@@ -22,7 +22,14 @@ def _addresses(served: Served) -> list[str]:
     for rule in served.house.app.url_map.iter_rules():
         if "GET" in (rule.methods or ()) and not rule.arguments and not rule.rule.startswith(NOT_PAGES):
             found.append(rule.rule)
-    kinds = ["/runs/1", "/portfolio/1", "/jobs/daily_price_update/run", "/nowhere"]
+    kinds = [
+        "/runs/1",
+        "/dividends/1",
+        "/dividends/1/apply",
+        "/portfolio/1",
+        "/jobs/daily_price_update/run",
+        "/nowhere",
+    ]
     return sorted({*found, *kinds})
 
 

@@ -23,7 +23,14 @@ PUBLIC = {
 }
 RANKS = {"member": Right.MEMBER, "viewer": Right.VIEWER, "administrator": Right.ADMINISTRATOR}
 # Each rule's variable parts, filled in.
-VALUES = {"name": "daily_price_update", "what": "run", "run_id": "1", "secret": "x", "filename": "closingbell.css"}
+VALUES = {
+    "name": "daily_price_update",
+    "what": "run",
+    "decision": "apply",
+    "run_id": "1",
+    "secret": "x",
+    "filename": "closingbell.css",
+}
 # Guarded by a token of its own instead of a session.
 BY_TOKEN = ("scheduler_api.", "api")
 

@@ -9,7 +9,20 @@ from flask import Blueprint, Flask
 from closingbell.api.metrics import metrics_api
 from closingbell.jobs.context import EXTENSION, JobContext
 from closingbell.jobs.registry import Registry
-from closingbell.web import errors, guard, health, jobs, notifications, now, people, portfolio, runs, settings, welcome
+from closingbell.web import (
+    dividends,
+    errors,
+    guard,
+    health,
+    jobs,
+    notifications,
+    now,
+    people,
+    portfolio,
+    runs,
+    settings,
+    welcome,
+)
 from closingbell.web.headers import seal
 from closingbell.web.looks import add_looks
 from closingbell.web.secret_key import load_secret_key
@@ -19,6 +32,7 @@ BLUEPRINT = "pages"
 FRAME = (
     ("pages.now", "Now", guard.Right.VIEWER),
     ("pages.runs", "Runs", guard.Right.VIEWER),
+    ("pages.dividends", "Dividends", guard.Right.VIEWER),
     ("pages.portfolio", "Portfolio", guard.Right.MEMBER),
     ("pages.notifications", "Notifications", guard.Right.MEMBER),
     ("pages.settings", "Settings", guard.Right.MEMBER),
@@ -37,6 +51,7 @@ def add_pages(app: Flask, registry: Registry) -> None:
     now.add_routes(pages, registry)
     jobs.add_routes(pages, registry)
     runs.add_routes(pages, registry)
+    dividends.add_routes(pages)
     portfolio.add_routes(pages)
     notifications.add_routes(pages)
     settings.add_routes(pages, registry)
