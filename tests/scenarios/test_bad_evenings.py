@@ -7,6 +7,8 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
+import structlog
+from structlog.testing import capture_logs
 
 from closingbell.domain.runs import RunStatus
 from closingbell.models import (
@@ -20,6 +22,7 @@ from closingbell.models import (
     QuarantinedBar,
 )
 from closingbell.replay import RecordedMarket
+from closingbell.utils.retry_helper import RETRY_SCHEDULED
 from tests.app_fixtures import SYMBOLS, House, everything, item, new_york, outcomes, recorded_rows
 
 PRICES = ("price_history", "price_revision", "quarantined_bar", "price_coverage", "corporate_action")
@@ -50,6 +53,21 @@ def test_unknown_symbol_is_named_and_the_others_are_stored(house: House) -> None
     [bad] = [row for row in house.rows(JobLogItem, order="symbol") if row.symbol == "NOPE"]
     assert (bad.outcome, bad.error_kind, bad.attempt_count) == ("failed", "symbol_unknown", 1)
     assert (bad.expected_count, bad.covered_count) == (2, 0)
+
+
+def test_what_is_logged_of_a_request_names_its_run_job_and_symbol(house: House) -> None:
+    house.hold("AAPL", "IBM", since="2012-11-29")
+    house.market.misbehave("IBM", "server_error", endpoint="chart")
+
+    with capture_logs(processors=[structlog.contextvars.merge_contextvars]) as logs:
+        house.run()
+
+    [log] = house.rows(JobLog)
+    retries = [entry for entry in logs if entry["event"] == RETRY_SCHEDULED]
+    assert len(retries) == 3
+    assert {(entry["run_id"], entry["job"], entry["symbol"]) for entry in retries} == {
+        (log.id, "daily_price_update", "IBM")
+    }
 
 
 def test_run_that_gets_nothing_is_failed(house: House) -> None:

@@ -5,6 +5,7 @@ import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
+import structlog
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -74,3 +75,12 @@ def test_an_error_of_the_called_function_reaches_the_caller() -> None:
     with pytest.raises(ZeroDivisionError):
         pool.call(lambda: 1 / 0, timeout_s=5)
     pool.close()
+
+
+def test_what_a_call_logs_names_what_its_caller_does() -> None:
+    pool = DeadlinePool(1, name="test")
+    read = structlog.contextvars.get_contextvars
+    assert pool.call(read, timeout_s=5) == {}
+    with structlog.contextvars.bound_contextvars(run_id=7):
+        assert pool.call(read, timeout_s=5) == {"run_id": 7}
+    assert pool.call(read, timeout_s=5) == {}

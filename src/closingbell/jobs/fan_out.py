@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextvars import copy_context
 from itertools import islice
 from queue import SimpleQueue
 from typing import TypeVar
@@ -26,7 +27,8 @@ def fan_out(ask: Callable[[Q], A], questions: Iterable[Q], *, concurrency: int) 
 
         def begin(count: int) -> None:
             for question in islice(waiting, count):
-                future = pool.submit(ask, question)
+                # What a thread logs names the run that asked it.
+                future = pool.submit(copy_context().run, ask, question)
                 under_way.add(future)
                 future.add_done_callback(answered.put)
 

@@ -11,6 +11,8 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from functools import partial
 
+from structlog.contextvars import bound_contextvars
+
 from closingbell.domain.intraday import refresh_in_words
 from closingbell.domain.runs import Outcome, RunStatus, RunSummary, status_from_coverage
 from closingbell.errors import PermanentProviderError, ProviderError, SymbolUnknownError
@@ -102,7 +104,7 @@ def _ask_minutes(context: JobContext, run: Run, provider: PriceProvider, item: I
     history: MinuteHistory | None = None
     error: ProviderError | None = None
     try:
-        with watched(run.check):
+        with watched(run.check), bound_contextvars(symbol=item.symbol):
             now = context.clock.now()
             history = fetch_intraday_data(provider, item.symbol, since=item.since, now=now, tries=tries)
     except ProviderError as caught:

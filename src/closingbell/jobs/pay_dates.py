@@ -14,6 +14,7 @@ from typing import cast
 
 import structlog
 from sqlalchemy import Connection
+from structlog.contextvars import bound_contextvars
 
 from closingbell.domain.actions import PAYING, AcceptedAction, PayDateStatus
 from closingbell.domain.calendar_planning import LONGEST_LAG, Announced, is_worth_asking, pay_date_for
@@ -135,7 +136,8 @@ class _Asking:
         if self._enough.is_set():
             return _Heard(company, None, RateLimitedError.kind)
         try:
-            told = self._provider.fetch_calendar(company.symbol, now=self._now)
+            with bound_contextvars(symbol=company.symbol):
+                told = self._provider.fetch_calendar(company.symbol, now=self._now)
         except ProviderError as error:
             if isinstance(error, RateLimitedError):
                 self._enough.set()

@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from datetime import date, datetime
 from functools import partial
 
+from structlog.contextvars import bound_contextvars
+
 from closingbell.domain.planning import FetchItem
 from closingbell.domain.runs import Outcome, RunSummary, in_words, status_from_coverage
 from closingbell.errors import ProviderError
@@ -125,7 +127,7 @@ def _fetch_one(context: JobContext, run: Run, provider: PriceProvider, item: Fet
     history: DailyHistory | None = None
     error: ProviderError | None = None
     try:
-        with watched(run.check):
+        with watched(run.check), bound_contextvars(symbol=item.symbol):
             history = fetch_stock_history(provider, item.symbol, first=item.first, now=context.clock.now(), tries=tries)
     except ProviderError as caught:
         error = caught

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from contextvars import copy_context
 from queue import SimpleQueue
 from typing import Any, TypeVar
 
@@ -17,13 +18,15 @@ class _Call:
 
     def __init__(self, function: Callable[[], Any]) -> None:
         self.function = function
+        # Threads are older than the call: what the caller logs under holds for what they log for it.
+        self.context = copy_context()
         self.finished = threading.Event()
         self.value: Any = None
         self.error: BaseException | None = None
 
     def carry_out(self) -> None:
         try:
-            self.value = self.function()
+            self.value = self.context.run(self.function)
         except BaseException as error:  # handed to the caller, who raises it
             self.error = error
         self.finished.set()
