@@ -92,6 +92,22 @@ def test_entry_of_nobody_is_named(ann: House) -> None:
     assert found(ann)["orphans"] == ["the group gift (1 entries) belongs to no order and no payment"]
 
 
+def test_entries_and_payments_of_another_company_are_named(ann: House) -> None:
+    change(ann, f"UPDATE ledger_entry SET company_id = 999 WHERE id = {first_cash(ann)}")
+    change(
+        ann,
+        "UPDATE dividend_payment SET company_id = 998 WHERE leg = 'ACCRUAL'",
+    )
+
+    differences = found(ann)["orphans"]
+
+    assert any(" is of company 999, which is not the one that it stands for" in one for one in differences)
+    assert any(
+        one.startswith("payment ") and " is of company 998, its corporate action of company " in one
+        for one in differences
+    )
+
+
 def test_order_that_somebody_deleted_behind_the_books_is_named(ann: House) -> None:
     change(ann, "UPDATE orders SET deleted_at = created_at WHERE type = 'BUY'")
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gc
 import threading
 import time
 from datetime import UTC, datetime, timedelta
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from closingbell import calendars
 from closingbell.errors import DeadlineExceededError, NaiveDatetimeError, UsageError
 from closingbell.utils.clock import FixedClock, OffsetClock, require_aware
+from closingbell.utils.collecting import cycles_kept
 from closingbell.utils.deadlines import DeadlinePool
 from closingbell.utils.text import formula_safe, listed
 
@@ -84,3 +86,12 @@ def test_what_a_call_logs_names_what_its_caller_does() -> None:
     with structlog.contextvars.bound_contextvars(run_id=7):
         assert pool.call(read, timeout_s=5) == {"run_id": 7}
     assert pool.call(read, timeout_s=5) == {}
+
+
+def test_cycles_are_looked_for_again_once_nobody_needs_quiet() -> None:
+    assert gc.isenabled()
+    with cycles_kept():
+        with pytest.raises(ValueError, match="inner"), cycles_kept():
+            raise ValueError("inner")
+        assert not gc.isenabled()
+    assert gc.isenabled()

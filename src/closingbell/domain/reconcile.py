@@ -74,6 +74,8 @@ class _Reconciler:
     def run(self) -> Changes:
         for dividend in self.company.dividends:
             self._dividend(dividend)
+        if not self.company.splits:
+            return self.changes
         self.walk.advance(self.frame.today + _DAY)
         steps = {step.split.action_id: step for step in self.walk.steps}
         for event in self.company.splits:

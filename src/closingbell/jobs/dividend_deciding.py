@@ -46,9 +46,10 @@ def decide(facts: CompanyFacts) -> Decision:
     unpaid: set[int] = set()
     corrected: set[int] = set()
     is_waiting = False
+    nothing_booked = HolderBooks()
     accounts = sorted(facts.trades.keys() | facts.books.keys())
     for account_id in accounts:
-        account_books = facts.books.get(account_id) or HolderBooks()
+        account_books = facts.books.get(account_id) or nothing_booked
         changes = reconcile(
             facts.holders[account_id], facts.trades.get(account_id, ()), facts.terms, account_books, facts.frame
         )

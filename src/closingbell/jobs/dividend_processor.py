@@ -5,9 +5,12 @@ Level-triggered: any number of processes, in any order, after any downtime, leav
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextvars import copy_context
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
+from functools import partial
 
 import structlog
 from sqlalchemy.exc import DBAPIError
@@ -27,6 +30,7 @@ from closingbell.jobs.runner import Ending, Occasion, Run, carry_out
 from closingbell.stores import companies, dividend_progress, job_log, notices, orders
 from closingbell.stores.dividend_progress import Waiting
 from closingbell.stores.marks import claim_origin
+from closingbell.utils.collecting import cycles_kept
 
 DIVIDEND_PROCESSOR = "dividend_processor"
 COMPANY_FAILED = "dividends.company_failed"
@@ -167,11 +171,11 @@ def _process(context: JobContext, run: Run, selection: DividendSelection) -> End
     booked = reversed_ = stored = looked_at = 0
     cash: dict[str, int] = {}
     unexpected: list[str] = []
-    for group in _groups(context, selection, is_sweep=is_sweep):
+    for group, decided in _ahead(context, _groups(context, selection, is_sweep=is_sweep), selection):
         run.check()
         looked_at += len(group)
         marked = {waiting.company_id for waiting in group if waiting.is_marked or _is_due(waiting, now)}
-        for decision in _carry_out_group(context, run, group, selection):
+        for decision in _carry_out_group(context, run, group, decided, selection):
             booked += sum(leg.leg is Leg.PAYMENT for _, c in decision.changes for leg in c.bookings)
             reversed_ += sum(one.booked.leg is Leg.PAYMENT for _, c in decision.changes for one in c.reversals)
             for currency, amount in cash_moved([decision]).items():
@@ -244,12 +248,44 @@ def _decide(
         yield decision, decision.suggestion_count
 
 
+def _ahead(
+    context: JobContext, groups: Iterable[Sequence[Waiting]], selection: DividendSelection
+) -> Iterator[tuple[Sequence[Waiting], Callable[[], list[Decision]]]]:
+    """Groups and what was decided for each: of the next one while the server writes for this one.
+
+    What a group is decided from may be older then, as it may be anyway: whoever writes takes the company's turn.
+    On SQLite the writer itself would wait for the one who decides.
+    """
+
+    def decide_all(group: Sequence[Waiting]) -> list[Decision]:
+        with cycles_kept():
+            return [decision for decision, _ in _decide(context, group, selection)]
+
+    if context.database.dialect == "sqlite":
+        for group in groups:
+            yield group, partial(decide_all, group)
+        return
+    with ThreadPoolExecutor(1, thread_name_prefix="decide") as pool:
+        waiting: tuple[Sequence[Waiting], Future[list[Decision]]] | None = None
+        for group in groups:
+            following = group, pool.submit(copy_context().run, decide_all, group)
+            if waiting is not None:
+                yield waiting[0], waiting[1].result
+            waiting = following
+        if waiting is not None:
+            yield waiting[0], waiting[1].result
+
+
 def _carry_out_group(
-    context: JobContext, run: Run, group: Sequence[Waiting], selection: DividendSelection
+    context: JobContext,
+    run: Run,
+    group: Sequence[Waiting],
+    decided: Callable[[], list[Decision]],
+    selection: DividendSelection,
 ) -> list[Decision]:
-    """Decide and write for some companies together; one by one where that cannot be, and a bad one alone fails."""
+    """Write some companies' decisions together; one by one where that cannot be, and a bad one alone fails."""
     try:
-        return _decide_and_write(context, run, group, selection)
+        return _write_all(context, run, decided(), selection)
     except RunStoppedError:
         raise
     except BooksChangedError:
@@ -267,7 +303,7 @@ def _carry_out_one(context: JobContext, run: Run, waiting: Waiting, selection: D
     for left in reversed(range(TRIES)):
         try:
             again = _read_again(context, waiting)
-            return _decide_and_write(context, run, [again], selection)
+            return _write_all(context, run, [one for one, _ in _decide(context, [again], selection)], selection)
         except RunStoppedError:
             raise
         except BooksChangedError as error:
@@ -298,11 +334,11 @@ def _fail(run: Run, waiting: Waiting, kind: str, message: str) -> None:
     )
 
 
-def _decide_and_write(
-    context: JobContext, run: Run, group: Sequence[Waiting], selection: DividendSelection
+def _write_all(
+    context: JobContext, run: Run, decisions: list[Decision], selection: DividendSelection
 ) -> list[Decision]:
-    decisions = [decision for decision, _ in _decide(context, group, selection)]
-    write_decisions(context, run, decisions, finishes=selection.as_of is None)
+    with cycles_kept():
+        write_decisions(context, run, decisions, finishes=selection.as_of is None)
     for decision in decisions:
         count = sum(len(changes.bookings) + len(changes.reversals) for _, changes in decision.changes)
         if count:

@@ -85,24 +85,25 @@ def gather_action_news(context: JobContext, *, check: Callable[[], None] = lambd
 def fetch_pay_dates(context: JobContext, *, check: Callable[[], None] = lambda: None) -> ActionNews:
     """Ask the calendars of companies held whose dividend is near or unpaid, and date the actions by them."""
     now = context.clock.now()
-    wanted = plan_calendars(context, now=now)
+    with context.database.read() as connection:
+        followed = _followed(connection, now)
+    wanted = _plan_calendars(context, followed, now=now)
     if not wanted:
-        return ActionNews(pay_date_count=_date_actions(context, now=now))
+        return ActionNews(pay_date_count=_date_actions(context, followed, now=now))
     provider = context.open_provider()
     if CALENDAR not in provider.capabilities:
-        return ActionNews(pay_date_count=_date_actions(context, now=now))
+        return ActionNews(pay_date_count=_date_actions(context, followed, now=now))
     ask = _Asking(cast(CalendarProvider, provider), now, check)
     heard = list(fan_out(ask, wanted, concurrency=context.settings.yahoo_concurrency))
     context.database.write_unit(partial(_store_heard, heard=heard, now=now))
     failed = sum(one.outcome != ANSWERED for one in heard)
-    return ActionNews(len(heard), failed, _date_actions(context, now=now))
+    return ActionNews(len(heard), failed, _date_actions(context, followed, now=now))
 
 
-def plan_calendars(context: JobContext, *, now: datetime) -> list[CompanyFacts]:
+def _plan_calendars(context: JobContext, followed: Sequence[CompanyFacts], *, now: datetime) -> list[CompanyFacts]:
     """The companies followed whose calendar is worth a question, by symbol."""
     first = now.date() - _HISTORY
     with context.database.read() as connection:
-        followed = _followed(connection, now)
         ids = [company.id for company in followed]
         known = actions.load_actions(connection, ids, first=first)
         announced = calendar.load_announced(connection, ids, first=first)
@@ -156,16 +157,16 @@ def _store_heard(connection: Connection, heard: Sequence[_Heard], now: datetime)
     calendar.store_asked(connection, {one.company.id: one.outcome for one in heard}, at=now)
 
 
-def _date_actions(context: JobContext, *, now: datetime) -> int:
+def _date_actions(context: JobContext, followed: Sequence[CompanyFacts], *, now: datetime) -> int:
     """Give actions the pay dates that were announced for them; return how many changed."""
-    return context.database.write_unit(partial(_store_dates, now=now))
+    ids = [company.id for company in followed]
+    return context.database.write_unit(partial(_store_dates, ids=ids, now=now))
 
 
-def _store_dates(connection: Connection, now: datetime) -> int:
+def _store_dates(connection: Connection, ids: Sequence[int], now: datetime) -> int:
     # An older dividend is paid by now, whenever that was.
     first = now.date() - LONGEST_LAG
-    followed = [company.id for company in _followed(connection, now)]
-    announced = calendar.load_announced(connection, followed, first=first - timedelta(days=1))
+    announced = calendar.load_announced(connection, ids, first=first - timedelta(days=1))
     known = actions.load_actions(connection, sorted(announced), first=first)
     count = 0
     for company_id, of_company in known.items():

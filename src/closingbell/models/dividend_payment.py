@@ -31,7 +31,8 @@ class DividendPayment(Base):
     id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
     value_date: Mapped[date]
     corporate_action_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("corporate_action.id"))
-    company_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("company.id"))
+    # No key: it is the corporate action's, which has one; audit compares them.
+    company_id: Mapped[int] = mapped_column(BigInteger)
     account_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("account.id"))
     leg: Mapped[str] = mapped_column(String(8))
     version: Mapped[int] = mapped_column(SmallInteger)

@@ -5,11 +5,13 @@ from __future__ import annotations
 from datetime import date, datetime
 from decimal import Decimal
 
-from sqlalchemy import BigInteger, ForeignKey, Index, SmallInteger, String, UniqueConstraint
+from sqlalchemy import BigInteger, ForeignKey, Index, SmallInteger, String, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from closingbell.models.base import MYSQL, Base
 from closingbell.models.types import BigId, Country, Currency, Money, ProviderName, Quantity, UtcDateTime
+
+_IS_OF_ORDER = text("order_id IS NOT NULL")
 
 
 class LedgerEntry(Base):
@@ -25,7 +27,8 @@ class LedgerEntry(Base):
         UniqueConstraint("group_key", "line"),
         # A balance as of any date is read from this index alone.
         Index("ix_ledger_entry_balance", "account_id", "name", "currency", "value_date", "amount"),
-        Index("ix_ledger_entry_order_id", "order_id"),
+        # Most entries are of dividends and have none.
+        Index("ix_ledger_entry_order_id", "order_id", sqlite_where=_IS_OF_ORDER, postgresql_where=_IS_OF_ORDER),
         Index("ix_ledger_entry_payment_id", "payment_id"),
         MYSQL,
     )
@@ -40,7 +43,8 @@ class LedgerEntry(Base):
     amount: Mapped[Decimal] = mapped_column(Money)
     kind: Mapped[str] = mapped_column(String(24))
     posted_at: Mapped[datetime] = mapped_column(UtcDateTime)
-    company_id: Mapped[int | None] = mapped_column(BigInteger, ForeignKey("company.id"))
+    # No key: it is the company of the order or payment, which have one; audit compares them.
+    company_id: Mapped[int | None] = mapped_column(BigInteger)
     order_id: Mapped[int | None] = mapped_column(BigInteger, ForeignKey("orders.id"))
     payment_id: Mapped[int | None] = mapped_column(BigInteger)
 

@@ -91,7 +91,7 @@ class Order(Base):
         Index("ix_orders_account", "account_id", "trade_date"),
         Index("ix_orders_executed_at", "executed_at"),
         Index("ix_orders_posted_at", "posted_at"),
-        Index("ix_orders_deleted_at", "deleted_at"),
+        Index("ix_orders_reversed_at", "reversed_at", "deleted_at"),
         MYSQL,
     )
 

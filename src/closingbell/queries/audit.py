@@ -11,7 +11,7 @@ from sqlalchemy import Connection, and_, func, or_, select, text, type_coerce
 from closingbell.domain.ledger import CASH, BookableOrder, Entry, entries_of
 from closingbell.domain.money import MONEY_SCALE, from_scaled, plain
 from closingbell.domain.payment_postings import postings_of
-from closingbell.models import Company, DividendPayment, LedgerEntry, Order
+from closingbell.models import Company, CorporateActionRow, DividendPayment, LedgerEntry, Order
 from closingbell.models.append_only import trigger_names
 from closingbell.stores import ledger, payments, summaries
 from closingbell.stores.database import Database
@@ -19,6 +19,7 @@ from closingbell.stores.orders import BOOKABLE
 from closingbell.stores.upsert import in_groups, table_of
 
 _ORDER, _ENTRY, _LEG = table_of(Order).c, table_of(LedgerEntry).c, table_of(DividendPayment).c
+_ACTION = table_of(CorporateActionRow).c
 _AT_ONCE = 1_000
 # So many differences of one check are named; the rest is counted.
 NAMED = 20
@@ -113,6 +114,31 @@ def _orphans(connection: Connection) -> Iterator[str]:
     )
     for group, count in connection.execute(query):
         yield f"the group {group} ({count} entries) belongs to no order and no payment"
+    yield from _companies(connection)
+
+
+def _companies(connection: Connection) -> Iterator[str]:
+    """Payments and entries of another company than what they stand for: no key of the database keeps them together."""
+    wrong = (
+        select(_LEG.id, _LEG.company_id, _ACTION.company_id.label("other"))
+        .join(CorporateActionRow, _ACTION.id == _LEG.corporate_action_id)
+        .where(_LEG.company_id != _ACTION.company_id)
+    )
+    for payment_id, company_id, other in connection.execute(wrong):
+        yield f"payment {payment_id} is of company {company_id}, its corporate action of company {other}"
+    groups = (
+        select(_ENTRY.group_key, _ENTRY.company_id)
+        .select_from(table_of(LedgerEntry))
+        .outerjoin(Company, table_of(Company).c.id == _ENTRY.company_id)
+        .outerjoin(DividendPayment, _LEG.id == _ENTRY.payment_id)
+        .where(
+            _ENTRY.company_id.is_not(None),
+            or_(table_of(Company).c.id.is_(None), _LEG.company_id != _ENTRY.company_id),
+        )
+        .distinct()
+    )
+    for group, company_id in connection.execute(groups):
+        yield f"the group {group} is of company {company_id}, which is not the one that it stands for"
 
 
 def _cash(connection: Connection) -> Iterator[str]:

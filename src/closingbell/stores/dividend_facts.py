@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, timedelta
+from itertools import groupby
+from operator import itemgetter
 
 from sqlalchemy import Connection, select
 from sqlalchemy import type_coerce as coerced
@@ -37,7 +39,7 @@ Trades = dict[int, dict[int, list[Trade]]]
 
 def load_trades(connection: Connection, company_ids: Sequence[int]) -> Trades:
     """Every trade that counts, with the sign of what it did to the position."""
-    found: Trades = {company_id: defaultdict(list) for company_id in company_ids}
+    found: Trades = {company_id: {} for company_id in company_ids}
     outgoing = set(OUTGOING)
     for group in in_groups(company_ids):
         query = (
@@ -45,9 +47,13 @@ def load_trades(connection: Connection, company_ids: Sequence[int]) -> Trades:
             .where(_ORDER.company_id.in_(group), _ORDER.deleted_at.is_(None), _ORDER.type.in_(SHARE_MOVES))
             .order_by(_ORDER.company_id, _ORDER.account_id, _ORDER.trade_date)
         )
-        for company_id, account_id, trade_date, type_, quantity in connection.execute(query):
-            signed = -(quantity or 0) if type_ in outgoing else quantity or 0
-            found[company_id][account_id].append(Trade(trade_date, signed))
+        # One after the other, each row costs a walk through the result's layers.
+        rows = connection.execute(query).all()
+        for (company_id, account_id), of_account in groupby(rows, key=itemgetter(0, 1)):
+            found[company_id][account_id] = [
+                Trade(trade_date, -(quantity or 0) if type_ in outgoing else quantity or 0)
+                for _, _, trade_date, type_, quantity in of_account
+            ]
     return found
 
 

@@ -98,9 +98,4 @@ def _move_watching(connection: Connection, older: int, newer: int) -> None:
 
 def _tables_of_companies() -> list[Table]:
     """Every table with a company in it."""
-    return [
-        table
-        for table in Base.metadata.sorted_tables
-        if "company_id" in table.c
-        and any(key.column.table.name == "company" for key in table.c.company_id.foreign_keys)
-    ]
+    return [table for table in Base.metadata.sorted_tables if "company_id" in table.c]
