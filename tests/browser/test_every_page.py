@@ -24,6 +24,8 @@ def _addresses(served: Served) -> list[str]:
             found.append(rule.rule)
     kinds = [
         "/runs/1",
+        "/companies/AAPL",
+        "/quarantine/1/accept",
         "/dividends/1",
         "/dividends/1/apply",
         "/portfolio/1",

@@ -29,6 +29,8 @@ VALUES = {
     "decision": "apply",
     "run_id": "1",
     "secret": "x",
+    "symbol": "AAPL",
+    "release": "0",
     "filename": "closingbell.css",
 }
 # Guarded by a token of its own instead of a session.

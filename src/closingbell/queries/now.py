@@ -13,7 +13,7 @@ from sqlalchemy import Connection, func, select
 from closingbell.domain.market_clock import MarketClock, read_clock
 from closingbell.domain.planning import SessionTimes
 from closingbell.jobs.registry import Registry
-from closingbell.models import Incident, JobLog, QuarantinedBar
+from closingbell.models import CorporateActionRow, Incident, JobLog, QuarantinedBar
 from closingbell.queries.jobs import JobView, list_jobs, list_schedulers
 from closingbell.stores import sessions
 from closingbell.stores.database import Database
@@ -79,6 +79,7 @@ class Now:
     jobs: tuple[JobNow, ...]
     incidents: tuple[OpenIncident, ...]
     quarantined_count: int
+    held_count: int
 
     @property
     def newest_closed(self) -> date | None:
@@ -100,6 +101,7 @@ def look(database: Database, registry: Registry, *, now: datetime, wall: datetim
             jobs=tuple(_job_now(connection, view) for view in views),
             incidents=_incidents(connection),
             quarantined_count=_count_quarantined(connection),
+            held_count=_count_held(connection),
         )
 
 
@@ -153,3 +155,9 @@ def _incidents(connection: Connection) -> tuple[OpenIncident, ...]:
 def _count_quarantined(connection: Connection) -> int:
     row = table_of(QuarantinedBar).c
     return connection.scalar(select(func.count()).where(row.released_at.is_(None))) or 0
+
+
+def _count_held(connection: Connection) -> int:
+    row = table_of(CorporateActionRow).c
+    query = select(func.count()).where(row.is_held.is_(True), row.is_cancelled.is_(False))
+    return connection.scalar(query) or 0

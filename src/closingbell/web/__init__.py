@@ -10,6 +10,7 @@ from closingbell.api.metrics import metrics_api
 from closingbell.jobs.context import EXTENSION, JobContext
 from closingbell.jobs.registry import Registry
 from closingbell.web import (
+    companies,
     dividends,
     errors,
     guard,
@@ -32,6 +33,7 @@ BLUEPRINT = "pages"
 FRAME = (
     ("pages.now", "Now", guard.Right.VIEWER),
     ("pages.runs", "Runs", guard.Right.VIEWER),
+    ("pages.companies", "Companies", guard.Right.VIEWER),
     ("pages.dividends", "Dividends", guard.Right.VIEWER),
     ("pages.portfolio", "Portfolio", guard.Right.MEMBER),
     ("pages.notifications", "Notifications", guard.Right.MEMBER),
@@ -51,6 +53,7 @@ def add_pages(app: Flask, registry: Registry) -> None:
     now.add_routes(pages, registry)
     jobs.add_routes(pages, registry)
     runs.add_routes(pages, registry)
+    companies.add_routes(pages)
     dividends.add_routes(pages)
     portfolio.add_routes(pages)
     notifications.add_routes(pages)
