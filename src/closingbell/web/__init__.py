@@ -7,9 +7,11 @@ from pathlib import Path
 from flask import Blueprint, Flask
 
 from closingbell.api.metrics import metrics_api
+from closingbell.api.v1 import add_api_v1
 from closingbell.jobs.context import EXTENSION, JobContext
 from closingbell.jobs.registry import Registry
 from closingbell.web import (
+    api_docs,
     companies,
     dividends,
     errors,
@@ -58,8 +60,10 @@ def add_pages(app: Flask, registry: Registry) -> None:
     portfolio.add_routes(pages)
     notifications.add_routes(pages)
     settings.add_routes(pages, registry)
+    api_docs.add_routes(pages)
     app.register_blueprint(pages)
     app.register_blueprint(metrics_api(registry))
+    add_api_v1(app, registry)
     add_looks(app, FRAME)
     guard.add_guard(app)
     app.after_request(seal)

@@ -19,7 +19,7 @@ V = TypeVar("V", bound=Callable[..., Any])
 
 _NEEDS = "closingbell_needs"
 # Blueprints whose every request goes through a guard of their own: tokens instead of sessions.
-GUARDED_BY_THEMSELVES = frozenset({"scheduler_api", "api_metrics"})
+GUARDED_BY_THEMSELVES = frozenset({"scheduler_api", "api_metrics", "api_v1", "api_v1_document"})
 # Flask-Security's views that a person reaches before being signed in; its others ask for a session themselves.
 _SIGN_IN = frozenset(
     {

@@ -1,0 +1,95 @@
+"""Jobs, runs and notifications: what ran, how it ended, and who was told."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from flask_smorest import Blueprint
+from marshmallow import fields, validate
+
+from closingbell.api.v1.asking import ID, LARGEST_ID, NO_NUL, Limited, page
+from closingbell.api.v1.schemas import page_of, schema_of
+from closingbell.jobs.context import current_context
+from closingbell.jobs.registry import Registry
+from closingbell.queries.jobs import JobView, find_run
+from closingbell.queries.jobs import list_jobs as load_jobs
+from closingbell.queries.notifications import NotificationView
+from closingbell.queries.notifications import list_notifications as load_notifications
+from closingbell.queries.runs import ItemView, RunFilter, RunView, recent_runs, run_items
+
+
+@dataclass(frozen=True, slots=True)
+class RunDetail:
+    """A run, and how each company ended in it."""
+
+    run: RunView
+    items: tuple[ItemView, ...]
+
+
+class _Runs(Limited):
+    job_name = fields.String(load_default=None, validate=[validate.Length(max=64), NO_NUL])
+    status = fields.String(load_default=None, validate=validate.OneOf(["RUNNING", "SUCCESS", "PARTIAL", "FAILED"]))
+    symbol = fields.String(load_default=None, validate=[validate.Length(max=32), NO_NUL])
+    since = fields.AwareDateTime(load_default=None, format="iso", default_timezone=UTC)
+    before = fields.Integer(
+        load_default=None, validate=validate.Range(1, LARGEST_ID), metadata={"description": "Runs before this one."}
+    )
+
+
+class _Notifications(Limited):
+    unread = fields.Boolean(load_default=False, metadata={"description": "Those alone that nobody read."})
+
+
+def add_routes(api: Blueprint, registry: Registry) -> None:
+    """The routes of this module."""
+
+    @api.route("/jobs")
+    @api.response(200, page_of(JobView))
+    def list_jobs() -> dict[str, Any]:
+        """Every job: when it is due, how it last ended, whether it is paused or late."""
+        context = current_context()
+        found = load_jobs(context.database, registry, now=context.clock.now(), disabled=context.settings.disabled_jobs)
+        return page(found, None)
+
+    @api.route("/runs")
+    @api.arguments(_Runs, location="query")
+    @api.response(200, page_of(RunView))
+    def list_runs(asked: dict[str, Any]) -> dict[str, Any]:
+        """Runs, the newest first."""
+        limit, since = asked["limit"], asked["since"]
+        wanted = RunFilter(
+            job_name=asked["job_name"],
+            status=asked["status"],
+            since=_in_range(since),
+            symbol=asked["symbol"].upper() if asked["symbol"] else None,
+            before_id=asked["before"],
+        )
+        found = recent_runs(current_context().database, wanted, limit=limit + 1)
+        return page(found[:limit], {"before": found[limit - 1].id} if len(found) > limit else None)
+
+    @api.route(f"/runs/<{ID}:run_id>")
+    @api.response(200, schema_of(RunDetail))
+    def show_run(run_id: int) -> RunDetail:
+        """One run, and how each company ended in it."""
+        database = current_context().database
+        return RunDetail(find_run(database, run_id), tuple(run_items(database, run_id)))
+
+    @api.route("/notifications")
+    @api.arguments(_Notifications, location="query")
+    @api.response(200, page_of(NotificationView))
+    def list_notifications(asked: dict[str, Any]) -> dict[str, Any]:
+        """Messages to people, the newest first."""
+        found = load_notifications(current_context().database, unread_only=asked["unread"], limit=asked["limit"])
+        return page(found, None)
+
+
+def _in_range(moment: datetime | None) -> datetime | None:
+    """An instant that has a day in every zone: the first and last ones of the calendar have none."""
+    if moment is None:
+        return None
+    naive = moment.replace(tzinfo=None)
+    return (
+        datetime(1900, 1, 1, tzinfo=UTC) if naive.year < 1900 else moment.astimezone(UTC) if naive.year < 9999 else None
+    )

@@ -1,0 +1,244 @@
+"""The API over what is kept, as a program reads it."""
+
+from __future__ import annotations
+
+import io
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pyarrow import parquet
+from werkzeug.test import TestResponse
+
+from closingbell.models import Order
+from closingbell.usecases import people
+from tests.web.conftest import Site, _quick_hash, site, sqlite_tables_url  # noqa: F401
+
+DOCS = Path(__file__).parents[2] / "docs"
+
+
+@dataclass
+class Program:
+    """A program with a token of each scope."""
+
+    site: Site
+    tokens: dict[str, str]
+
+    def call(self, method: str, path: str, *, scope: str | None = "read", **more: Any) -> TestResponse:
+        headers = dict(more.pop("headers", {}))
+        if scope is not None:
+            headers["Authorization"] = f"Bearer {self.tokens[scope]}"
+        return self.site.house.app.test_client().open(f"/api/v1{path}", method=method, headers=headers, **more)
+
+    def get(self, path: str, **more: Any) -> Any:
+        response = self.call("GET", path, **more)
+        assert response.status_code == 200, (path, response.get_data(as_text=True))
+        return response.get_json()
+
+    def problem(self, method: str, path: str, **more: Any) -> tuple[int, str]:
+        response = self.call(method, path, **more)
+        assert response.content_type == "application/problem+json", (path, response.get_data(as_text=True))
+        told = response.get_json()
+        assert told["status"] == response.status_code
+        return response.status_code, told["detail"]
+
+
+@pytest.fixture
+def program(site: Site) -> Program:  # noqa: F811
+    """Ann's twenty shares of Apple since 2012-09-04, an evening's prices, and the dividend of 2012-11-07 paid."""
+    house = site.house
+    house.orders("2012-09-04,DEPOSIT,,,100000,0,USD 2012-09-04,BUY,AAPL,20,675.00,4.95,USD")
+    house.run()
+    assert house.command("run-dividend-processor").exit_code == 0
+    tokens = {
+        scope: people.create_token(site.context, name=scope, scope=scope, by="ann") for scope in ("read", "operate")
+    }
+    return Program(site, tokens)
+
+
+def test_nothing_is_told_without_a_token(program: Program) -> None:
+    for path in ("/companies", "/openapi.json", "/nothing", "/accounts/1/orders"):
+        status, detail = program.problem("GET", path, scope=None)
+        assert (status, detail) == (401, "this needs a token: Authorization: Bearer cb_...")
+    # A session is not a token.
+    assert program.site.as_("administrator").get("/api/v1/companies").status_code == 401
+
+
+def test_companies_go_on_by_key(program: Program) -> None:
+    program.site.house.hold("IBM", since="2012-11-29")
+    first = program.get("/companies?limit=1")
+    assert [one["symbol"] for one in first["items"]] == ["AAPL"]
+    assert first["next"] == "/api/v1/companies?limit=1&after=AAPL"
+    second = program.get(first["next"].removeprefix("/api/v1"))
+    assert ([one["symbol"] for one in second["items"]], second["next"]) == (["IBM"], None)
+    apple = program.get("/companies/aapl")
+    assert (apple["newest_close"], apple["newest_date"], apple["is_provisional"]) == ("585.28", "2012-11-30", True)
+
+
+def test_bars_in_every_form(program: Program) -> None:
+    told = program.get("/companies/AAPL/bars?from=2012-11-29")
+    assert [(bar["date"], bar["close"], bar["volume"]) for bar in told["items"]] == [
+        ("2012-11-29", "589.36", 18_382_100),
+        ("2012-11-30", "585.28", 13_975_700),
+    ]
+    lines = program.call("GET", "/companies/AAPL/bars?from=2012-11-30&format=csv").get_data(as_text=True).splitlines()
+    assert lines[0] == "date,open,high,low,close,volume,is_provisional,provider,fetched_at,flag"
+    assert lines[1].startswith("2012-11-30,586.79,588.40,582.68,585.28,13975700,true,yahoo,2012-11-30T21:31:")
+    file = program.call("GET", "/companies/AAPL/bars?from=2012-11-30&format=parquet").data
+    [row] = parquet.read_table(io.BytesIO(file)).to_pylist()
+    assert (str(row["date"]), str(row["close"]), row["volume"]) == ("2012-11-30", "585.280000", 13_975_700)
+    adjusted = program.get("/companies/AAPL/bars?from=2012-11-06&to=2012-11-06&adjusted=true")
+    assert adjusted["items"][0]["close"] == "580.1995"
+
+
+def test_bars_go_on_by_day(program: Program) -> None:
+    told = program.get("/companies/AAPL/bars?from=2012-11-27&limit=2")
+    assert told["next"] == "/api/v1/companies/AAPL/bars?from=2012-11-29&limit=2"
+    following = program.get(told["next"].removeprefix("/api/v1"))
+    assert ([bar["date"] for bar in following["items"]], following["next"]) == (["2012-11-29", "2012-11-30"], None)
+
+
+def test_what_has_not_changed_is_not_sent_again(program: Program) -> None:
+    first = program.call("GET", "/companies/AAPL/bars")
+    again = program.call("GET", "/companies/AAPL/bars", headers={"If-None-Match": first.headers["ETag"]})
+    assert (again.status_code, again.data) == (304, b"")
+    dated = program.call("GET", "/companies/AAPL/bars?format=csv")
+    assert dated.headers["Last-Modified"].startswith("Fri, 30 Nov 2012 21:31:")
+    unchanged = program.call(
+        "GET", "/companies/AAPL/bars?format=csv", headers={"If-Modified-Since": dated.headers["Last-Modified"]}
+    )
+    assert unchanged.status_code == 304
+
+
+def test_sessions_coverage_and_minutes(program: Program) -> None:
+    told = program.get("/companies/AAPL/sessions?from=2012-11-21")
+    assert [(one["date"], one["state"]) for one in told["items"]][:3] == [
+        ("2012-11-21", "stored"),
+        ("2012-11-23", "stored"),
+        ("2012-11-26", "stored"),
+    ]
+    covered = program.get("/companies/AAPL/coverage")
+    assert (covered["expected_count"], covered["stored_count"], covered["missing_count"]) == (61, 61, 0)
+    assert program.get("/companies/AAPL/minutes") == {"items": [], "next": None}
+
+
+def test_a_dividend_and_its_payment_explained(program: Program) -> None:
+    [action] = program.get("/corporate-actions?symbol=AAPL")["items"]
+    assert (action["amount"], action["ex_date"], action["is_held"]) == ("2.65", "2012-11-07", False)
+    assert program.get(f"/corporate-actions/{action['id']}")["versions"][0]["actor"] == "yahoo"
+    [account] = program.get("/accounts")["items"]
+    [payment] = program.get(f"/accounts/{account['id']}/payments")["items"]
+    assert (payment["quantity"], payment["gross"], payment["leg"]) == ("20.00", "53.00", "PAYMENT")
+    explained = program.get(f"/payments/{payment['id']}")
+    assert explained["payment"] == payment
+    assert [one["quantity"] for one in explained["orders"]] == ["20.00"]
+    [income] = program.get(f"/accounts/{account['id']}/income")["items"]
+    assert (income["month"], income["symbol"], income["gross"]) == ("2012-11", "AAPL", "53.00")
+
+
+def test_positions_and_value(program: Program) -> None:
+    [account] = program.get("/accounts")["items"]
+    [position] = program.get(f"/accounts/{account['id']}/positions")["positions"]
+    # 20 x 585.28; the fee is no part of the cost.
+    assert (position["market_value"], position["cost"]) == ("11705.60", "13500.00")
+    values = program.get(f"/accounts/{account['id']}/values?from=2012-11-01")["items"]
+    assert values[-1]["date"] == "2012-11-30"
+    assert program.get(f"/accounts/{account['id']}/dividends")["items"] == []
+
+
+def test_an_order_is_entered_once_and_deleted(program: Program) -> None:
+    [account] = program.get("/accounts")["items"]
+    path = f"/accounts/{account['id']}/orders"
+    order = {"type": "BUY", "trade_date": "2012-11-29", "symbol": "aapl", "quantity": "1.5", "price": "589.36",
+             "currency": "USD", "key": "mine-1"}  # fmt: skip
+    assert program.problem("POST", path, json=order)[0] == 403
+    made = program.call("POST", path, scope="operate", json=order)
+    assert made.status_code == 201, made.get_data(as_text=True)
+    told = made.get_json()
+    assert (told["symbol"], told["quantity"], told["source"], told["entered_by"]) == (
+        "AAPL", "1.50", "api", "token:operate",
+    )  # fmt: skip
+    assert program.problem("POST", path, scope="operate", json=order) == (
+        422,
+        "an order with the key 'mine-1' is in account Ann already",
+    )
+    assert program.get(f"{path}?symbol=AAPL")["items"][0]["id"] == told["id"]
+
+    gone = program.call("DELETE", f"{path}/{told['id']}", scope="operate")
+    assert (gone.status_code, gone.get_json()["deleted_by"]) == (200, "token:operate")
+    assert program.problem("DELETE", f"{path}/{told['id']}", scope="operate")[0] == 422
+    assert len(program.site.house.rows(Order)) == 3
+
+
+def test_what_is_wrong_with_an_order_is_told_and_nothing_is_stored(program: Program) -> None:
+    [account] = program.get("/accounts")["items"]
+    path = f"/accounts/{account['id']}/orders"
+    base = {
+        "type": "SELL",
+        "trade_date": "2012-11-29",
+        "symbol": "AAPL",
+        "quantity": "21",
+        "price": "589",
+        "currency": "USD",
+    }
+    wrong = [
+        (base, "20"),
+        ({**base, "type": "GIFT"}, "type: "),
+        ({**base, "trade_date": "2012-13-01"}, "trade_date: "),
+        ({**base, "quantity": "1e400"}, "quantity"),
+        ({**base, "quantity": "many"}, "quantity: "),
+        ({**base, "trade_date": "2012-12-03"}, "future"),
+        ({**base, "colour": "red"}, "colour: "),
+    ]
+    for body, words in wrong:
+        status, detail = program.problem("POST", path, scope="operate", json=body)
+        assert (status, words in detail) == (422, True), detail
+    assert program.problem("POST", path, scope="operate", data="{", content_type="application/json")[0] == 400
+    assert program.problem("POST", path, scope="operate", data=b"x" * 70_000, content_type="application/json")[0] == 413
+    assert len(program.site.house.rows(Order)) == 2
+
+
+def test_what_is_not_there_is_not_found(program: Program) -> None:
+    for path in ("/companies/NOPE", "/companies/NOPE/bars", "/accounts/99", "/accounts/99/orders", "/payments/99",
+                 "/corporate-actions/99", "/runs/99", "/nothing", "/accounts/99999999999999999999"):  # fmt: skip
+        assert program.problem("GET", path)[0] == 404, path
+    assert program.problem("DELETE", "/companies", scope="operate")[0] == 405
+    assert program.problem("DELETE", "/accounts/1/orders/99", scope="operate")[0] == 404
+
+
+def test_runs_with_what_became_of_each_company(program: Program) -> None:
+    runs = program.get("/runs?limit=1")
+    assert len(runs["items"]) == 1
+    [daily] = program.get("/runs?job_name=daily_price_update")["items"]
+    detail = program.get(f"/runs/{daily['id']}")
+    assert [(one["symbol"], one["outcome"]) for one in detail["items"]] == [("AAPL", "stored")]
+    assert {one["id"] for one in program.get("/jobs")["items"]} >= {"daily_price_update", "dividend_processor"}
+    assert program.get("/notifications")["next"] is None
+
+
+def test_bad_questions_are_told_what_is_wrong(program: Program) -> None:
+    for path, words in (
+        ("/companies?limit=0", "limit: "),
+        ("/companies/AAPL/bars?from=yesterday", "from: "),
+        ("/companies/AAPL/bars?format=xml", "format: "),
+        ("/runs?since=yesterday", "since: "),
+    ):
+        status, detail = program.problem("GET", path)
+        assert (status, detail.startswith(words)) == (422, True), detail
+
+
+def test_the_document_and_its_page_name_every_address(program: Program) -> None:
+    told = program.get("/openapi.json")
+    addresses = {
+        f"{method.upper()} {path.removeprefix('/api/v1')}"
+        for path, operations in told["paths"].items()
+        for method in operations
+        if method != "parameters"
+    }
+    documented = re.findall(r"^\| `((?:GET|POST|DELETE) [^`]+)` \|", (DOCS / "api.md").read_text(), re.MULTILINE)
+    assert sorted(documented) == sorted(addresses)
+    page = program.site.as_("member").text("/api-documentation")
+    for address in addresses:
+        assert address.partition(" ")[2] in page, address
