@@ -29,6 +29,10 @@ def _addresses(served: Served) -> list[str]:
         "/dividends/1",
         "/dividends/1/apply",
         "/portfolio/1",
+        "/portfolio/1/orders",
+        "/portfolio/1/orders/new",
+        "/portfolio/1/orders/1/delete",
+        "/portfolio/1/import",
         "/jobs/daily_price_update/run",
         "/nowhere",
     ]

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
 from time import time
 
 from passlib.totp import TOTP
 from playwright.sync_api import Page, expect
 
-from closingbell.models import DividendPayment
+from closingbell.models import DividendPayment, Order
+from closingbell.replay import RecordedMarket
+from closingbell.replay.market import Market, Split
 from closingbell.usecases import people
 from tests.browser.conftest import ADMINISTRATOR, PASSWORD, Served
 
@@ -116,3 +121,64 @@ def test_a_second_factor_is_set_up_and_asked_for(served: Served, page: Page) -> 
     page.locator("input[name=code]").fill(TOTP(key).generate(time() + 30).token)
     page.get_by_role("button", name="Sign in").click()
     expect(page.get_by_role("heading", name="Now")).to_be_visible()
+
+
+def test_a_file_with_a_bad_line_is_looked_at_corrected_and_imported(served: Served, page: Page, tmp_path: Path) -> None:
+    house = served.house
+    house.command("accounts", "add", "Ann")
+    house.command("accounts", "give", "Ann", ADMINISTRATOR)
+    file = tmp_path / "mine.csv"
+    head = "date,type,symbol,quantity,price,fee,currency\n2012-09-04,DEPOSIT,,,20000,0,USD\n"
+    file.write_text(head + "2012-09-04,BUY,AAPL,twenty,675.00,4.95,USD\n")
+    served.sign_in(page)
+
+    page.goto(f"{served.url}/portfolio")
+    page.get_by_role("link", name="Ann").click()
+    page.get_by_role("link", name="Import a broker's file").click()
+    page.locator("input[type=file]").set_input_files(file)
+    page.get_by_role("button", name="Look at it").click()
+    expect(page.locator("[role=alert]")).to_contain_text("1 bad line(s)")
+    expect(page.get_by_role("region", name="Findings")).to_contain_text("line 3: ")
+    expect(page.get_by_role("button", name=re.compile("^Add"))).to_have_count(0)
+    assert house.rows(Order) == []
+
+    file.write_text(head + "2012-09-04,BUY,AAPL,20,675.00,4.95,USD\n")
+    page.locator("input[type=file]").set_input_files(file)
+    page.get_by_role("button", name="Look again").click()
+    page.get_by_role("button", name="Add 2 orders").click()
+
+    expect(page.locator(".flash")).to_contain_text("2 added, 0 were there")
+    expect(page.get_by_role("region", name="Orders")).to_contain_text("AAPL")
+    assert [(row.type, row.source) for row in house.rows(Order, order="id")] == [("DEPOSIT", "csv"), ("BUY", "csv")]
+
+
+def test_a_held_split_is_applied_and_changes_the_shares(
+    serve: Callable[..., Served],
+    market: RecordedMarket,
+    page: Page,
+) -> None:
+    """IBM told as 1324:1000 on 2012-11-15: taken for a spin-off and held, until a person says that it is a split."""
+    listing = market.find("IBM")
+    assert listing is not None
+    odd = Market([replace(listing, splits=(Split(date(2012, 11, 15), 1324, 1000),), dividends=())])
+    served = serve(market=odd)
+    house = served.house
+    people.create_administrator(house.context, email=ADMINISTRATOR, password=PASSWORD, name="Ann")
+    house.orders("2012-11-01,BUY,IBM,1000,195,0,USD")
+    house.command("accounts", "give", "Ann", ADMINISTRATOR)
+    house.run()
+    house.command("actions", "edit", "1", "--kind", "SPLIT", "--why", "the company's notice")
+    served.sign_in(page)
+
+    page.goto(f"{served.url}/dividends")
+    expect(page.get_by_role("region", name="Waiting for a person")).to_contain_text("IBM")
+    page.get_by_role("region", name="Waiting for a person").get_by_role("link", name="1").click()
+    page.get_by_role("link", name="Apply").click()
+    page.get_by_label("Why").fill("the company's notice of 2012-11-01")
+    page.get_by_role("button", name="Do it").click()
+    expect(page.locator(".flash")).to_contain_text("counts.")
+    assert house.command("run-dividend-processor").exit_code == 0
+
+    page.goto(f"{served.url}/portfolio")
+    page.get_by_role("link", name="Ann").click()
+    expect(page.get_by_role("region", name="Positions")).to_contain_text("1,324.00")

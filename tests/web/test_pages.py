@@ -41,7 +41,7 @@ def test_now_names_a_holiday_and_a_half_day(site: Site) -> None:
 
 
 def test_a_member_is_led_to_the_messages(site: Site) -> None:
-    assert site.as_("member").get("/").headers["Location"] == "/notifications"
+    assert site.as_("member").get("/").headers["Location"] == "/portfolio"
 
 
 def test_run_now_is_asked_once_then_done_and_written_down(site: Site) -> None:

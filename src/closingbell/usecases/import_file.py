@@ -6,17 +6,19 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
+from fractions import Fraction
 
 from sqlalchemy import Connection
 
 from closingbell import calendars
-from closingbell.domain.money import plain
-from closingbell.domain.orders import SHARE_MOVES
+from closingbell.domain.money import QUANTITY_SCALE, from_scaled, plain, to_scaled
+from closingbell.domain.orders import OUTGOING, SHARE_MOVES
 from closingbell.domain.planning import SessionList
+from closingbell.domain.positions import lowest_position
 from closingbell.errors import ImportRefusedError, UsageError
 from closingbell.jobs.context import JobContext
 from closingbell.jobs.market_time import load_session_list
-from closingbell.stores import account_symbols, companies, marks, orders
+from closingbell.stores import account_symbols, actions, companies, marks, orders, positions
 from closingbell.usecases.imports.decoding import decode
 from closingbell.usecases.imports.entries import DOUBTFUL, REFUSED, Finding
 from closingbell.usecases.imports.formats import Format, format_named, recognise
@@ -81,7 +83,8 @@ def _import(
     known = _load_known(context, account, form, checked, sorted(mics))
     market = _calendars(context, checked.ready, mics, now)
     ready = checked.ready if form.says_date else tuple(_dated(item, mics, market) for item in checked.ready)
-    findings = (*checked.findings, *strange, *known.findings, *_closed_days(ready, mics, market))
+    short = _sold_short(context, known, ready)
+    findings = (*checked.findings, *strange, *known.findings, *_closed_days(ready, mics, market), *short)
     checked = replace(checked, ready=ready, findings=tuple(sorted(findings, key=lambda one: one.line)))
     preview = preview_of(
         checked,
@@ -184,6 +187,56 @@ def _differences(checked: Checked, stored: Mapping[str, orders.StoredOrder]) -> 
             reason = f"order {before.id} has {'; '.join(changed)}; it stays as it is: correct it by hand"
             findings.append(Finding(item.entry.lines[0], DOUBTFUL, reason))
     return findings
+
+
+def _sold_short(context: JobContext, known: _Known, items: Sequence[ReadyEntry]) -> list[Finding]:
+    """Sales of more than is held once the whole file is counted: a statement stands, but something is missing before.
+
+    One of each company, at the first day on which it is so.
+    """
+    by_symbol: dict[str, list[ReadyEntry]] = {}
+    for item in items:
+        if item.symbol is not None and item.entry.type in SHARE_MOVES and item.source_key not in known.keys:
+            by_symbol.setdefault(item.symbol, []).append(item)
+    sold = [symbol for symbol, own in by_symbol.items() if any(item.entry.type in OUTGOING for item in own)]
+    findings = []
+    with context.database.read() as connection:
+        companies_of = companies.load_by_symbol(connection, sorted(sold))
+        splits = actions.load_splits(connection, [facts.id for facts in companies_of.values()])
+        for symbol in sorted(sold):
+            company = companies_of.get(symbol)
+            there = (
+                []
+                if company is None or known.account_id is None
+                else positions.load_moves(connection, known.account_id, company.id)
+            )
+            before = [(move.trade_date, move.quantity) for move in there]
+            added = [(item.entry.trade_date, _signed(item)) for item in by_symbol[symbol]]
+            of_company = {} if company is None else splits.get(company.id, {})
+            was, _ = lowest_position(before, of_company)
+            lowest, day = lowest_position([*before, *added], of_company)
+            if day is not None and lowest < was:
+                findings.append(_short_finding(symbol, by_symbol[symbol], day, plain(_shares(lowest))))
+    return findings
+
+
+def _signed(item: ReadyEntry) -> int:
+    quantity = to_scaled(item.entry.quantity or Decimal(0), QUANTITY_SCALE)
+    return -quantity if item.entry.type in OUTGOING else quantity
+
+
+def _shares(exact: Fraction) -> Decimal:
+    return from_scaled(round(exact), QUANTITY_SCALE)
+
+
+def _short_finding(symbol: str, items: Sequence[ReadyEntry], day: date, shares: str) -> Finding:
+    sales = [item for item in items if item.entry.type in OUTGOING and item.entry.trade_date <= day]
+    line = max(sales or items, key=lambda item: item.entry.trade_date).entry.lines[0]
+    reason = (
+        f"the account would hold {shares} {symbol} at the end of {day}: purchases before are missing; "
+        "enter them, or shares that were there already as TRANSFER_IN"
+    )
+    return Finding(line, DOUBTFUL, reason)
 
 
 def _said(value: object) -> str:

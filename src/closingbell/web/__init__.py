@@ -20,6 +20,7 @@ from closingbell.web import (
     jobs,
     notifications,
     now,
+    orders,
     people,
     portfolio,
     runs,
@@ -58,6 +59,7 @@ def add_pages(app: Flask, registry: Registry) -> None:
     companies.add_routes(pages)
     dividends.add_routes(pages)
     portfolio.add_routes(pages)
+    orders.add_routes(pages)
     notifications.add_routes(pages)
     settings.add_routes(pages, registry)
     api_docs.add_routes(pages)

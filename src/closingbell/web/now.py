@@ -17,7 +17,7 @@ def add_routes(pages: Blueprint, registry: Registry) -> None:
     @needs(Right.MEMBER)
     def now() -> ResponseReturnValue:
         if right_of_user() < Right.VIEWER:
-            return redirect(url_for("pages.notifications"))
+            return redirect(url_for("pages.portfolio"))
         context = current_context()
         seen = look(
             context.database,

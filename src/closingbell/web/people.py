@@ -140,6 +140,8 @@ def _settings(context: JobContext, secret_key: str) -> dict[str, Any]:
         "SECURITY_MULTI_FACTOR_RECOVERY_CODES": False,
         "WTF_CSRF_TIME_LIMIT": None,
         "MAX_CONTENT_LENGTH": 16 * 1024 * 1024,
+        # A broker's file goes with the page from its preview to its confirmation.
+        "MAX_FORM_MEMORY_SIZE": 8 * 1024 * 1024,
     }
 
 
