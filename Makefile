@@ -19,7 +19,7 @@ PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --maxprocesses=$(MAX_WORKERS)
 
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
-.PHONY: all help dev demo format-check format lint types floors unit test soak bench lock clean
+.PHONY: all help dev demo format-check format lint types floors unit test soak bench docs lock clean
 
 all: format-check lint types floors test ## everything a change must pass (the default)
 
@@ -65,6 +65,9 @@ soak: $(INSTALLED) ## the long loops
 
 bench: $(INSTALLED) ## the benchmarks
 	@$(BIN)/python -m benchmarks
+
+docs: $(INSTALLED) ## the documentation as a site, in build/docs
+	@$(BIN)/python -m sphinx -W -q -b html docs build/docs && echo "build/docs/index.html"
 
 lock: ## write requirements.lock anew from pyproject.toml (needs the network; LOCK_FLAGS=--upgrade for the newest)
 	@rm -rf build/lock && $(PYTHON) -m venv build/lock
