@@ -58,6 +58,7 @@ COMMANDS: dict[str, str] = {
     "rename-symbol": "closingbell.commands.symbols:rename_symbol",
     "reopen-company": "closingbell.commands.symbols:reopen_company",
     "replay": "closingbell.commands.replay:replay",
+    "reset-second-factor": "closingbell.commands.people:reset_second_factor",
     "restore": "closingbell.commands.backup:restore",
     "resume-job": "closingbell.commands.control:resume_job",
     "retry-run": "closingbell.commands.control:retry_run",

@@ -122,6 +122,16 @@ def test_a_second_factor_is_set_up_and_asked_for(served: Served, page: Page) -> 
     page.get_by_role("button", name="Sign in").click()
     expect(page.get_by_role("heading", name="Now")).to_be_visible()
 
+    # Lost: the console takes it away, and every session with it.
+    assert served.house.command("reset-second-factor", ADMINISTRATOR).exit_code == 0
+    page.goto(f"{served.url}/runs")
+    assert "/sign-in" in page.url
+    served.sign_in(page)
+    expect(page.get_by_role("heading", name="Now")).to_be_visible()
+    again = served.house.command("reset-second-factor", ADMINISTRATOR)
+    assert again.stderr == f"error: {ADMINISTRATOR} has no second factor\n"
+    assert "nobody has the address" in served.house.command("reset-second-factor", "nobody@example.org").stderr
+
 
 def test_a_file_with_a_bad_line_is_looked_at_corrected_and_imported(served: Served, page: Page, tmp_path: Path) -> None:
     house = served.house

@@ -79,3 +79,9 @@ def test_signing_in_is_written_down(site: Site) -> None:
     site.as_("viewer")
     entry = site.house.rows(AuditEntry)[-1]
     assert (entry.who, entry.action, entry.address) == ("viewer@example.org", "sign in", "127.0.0.1")
+
+
+def test_no_mail_leads_past_a_second_factor(site: Site) -> None:
+    browser = site.as_("administrator")
+    assert browser.get("/tf-rescue").status_code == 404
+    assert site.browser().get("/tf-rescue").status_code == 302

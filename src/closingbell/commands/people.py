@@ -41,6 +41,16 @@ def create_admin(email: str | None, name: str | None, password_stdin: bool, link
     click.echo(f"{address} is an administrator now")
 
 
+@click.command("reset-second-factor", cls=Command)
+@click.argument("email")
+@click.option("--by", default=getpass.getuser, help="Who does this; your user name unless told.")
+@with_appcontext
+def reset_second_factor(email: str, by: str) -> None:
+    """Take away the second factor that a person lost; ask that person first, by a way that you know."""
+    people.reset_second_factor(_ready_context(), email=email, by=by)
+    click.echo(f"{email} signs in with the password alone now, and may set up another second factor under Settings")
+
+
 def _piped_password() -> str:
     """The first line of standard input; a blank at its end is part of the password, the line's end is not."""
     return sys.stdin.readline().rstrip("\r\n")

@@ -155,6 +155,13 @@ def store_password(connection: Connection, user_id: int, *, password_hash: str, 
     )
 
 
+def store_no_second_factor(connection: Connection, user_id: int, *, uniquifier: str) -> bool:
+    """Take a person's second factor away and end every session of theirs; False where there is none."""
+    changes = {"tf_primary_method": None, "tf_totp_secret": None, "fs_uniquifier": uniquifier}
+    of_person = update(User).where(User.id == user_id, User.tf_primary_method.is_not(None))
+    return connection.execute(of_person.values(**changes)).rowcount == 1
+
+
 def store_action(connection: Connection, action: Action, *, now: datetime) -> None:
     """Write down what a person did."""
     _insert(connection, AuditEntry, {**{name: getattr(action, name) for name in Action.__slots__}, "at": now})

@@ -12,6 +12,7 @@ import secrets
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Literal
+from uuid import uuid4
 
 from argon2 import PasswordHasher
 from sqlalchemy import Connection
@@ -116,6 +117,26 @@ def choose_password(context: JobContext, secret: str, password: str) -> people.P
 
     context.database.write_unit(unit)
     return person
+
+
+def reset_second_factor(context: JobContext, *, email: str, by: str) -> None:
+    """Take away a second factor that was lost, end the person's sessions, and write it down; raise UsageError.
+
+    The password alone signs in then, until another one is set up.
+    """
+    address, now = checked_email(email), context.wall.now()
+
+    def unit(connection: Connection) -> bool:
+        person = people.find_person(connection, address)
+        if person is None:
+            raise UsageError(f"nobody has the address {address}")
+        if not people.store_no_second_factor(connection, person.id, uniquifier=uuid4().hex):
+            return False
+        people.store_action(connection, people.Action(by, "reset second factor", address, None, None), now=now)
+        return True
+
+    if not context.database.write_unit(unit):
+        raise UsageError(f"{address} has no second factor")
 
 
 def checked_email(email: str) -> str:

@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
-from flask import Flask, request
+from flask import Flask, abort, request
 from flask_limiter import Limiter
 from flask_limiter.util import get_remote_address
 from flask_login import user_logged_out
@@ -92,6 +92,8 @@ def add_people(app: Flask, context: JobContext, secret_key: str) -> None:
     datastore = Datastore(session, Person, Role)
     app.extensions["closingbell_people"] = datastore
     Security(app, datastore)
+    # Its way out of a lost second factor is mail; ours is a command, because whoever reads the mail has the password too.
+    app.view_functions["security.two_factor_rescue"] = lambda: abort(404)
     user_logged_out.connect(_end_sessions(datastore), app, weak=False)
     user_authenticated.connect(_note_sign_in(context), app, weak=False)
     _limit_sign_in(app)
