@@ -92,7 +92,7 @@ def add_people(app: Flask, context: JobContext, secret_key: str) -> None:
     datastore = Datastore(session, Person, Role)
     app.extensions["closingbell_people"] = datastore
     Security(app, datastore)
-    # Its way out of a lost second factor is mail; ours is a command, because whoever reads the mail has the password too.
+    # Its way out of a lost second factor is mail, which whoever has the password may read too; ours is a command.
     app.view_functions["security.two_factor_rescue"] = lambda: abort(404)
     user_logged_out.connect(_end_sessions(datastore), app, weak=False)
     user_authenticated.connect(_note_sign_in(context), app, weak=False)
