@@ -29,6 +29,8 @@ def _addresses(served: Served) -> list[str]:
         "/dividends/1",
         "/dividends/1/apply",
         "/portfolio/1",
+        "/portfolio/1/dividends",
+        "/portfolio/1/payments/2",
         "/portfolio/1/orders",
         "/portfolio/1/orders/new",
         "/portfolio/1/orders/1/delete",

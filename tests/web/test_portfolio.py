@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from closingbell.models import Account
@@ -115,3 +117,25 @@ def test_an_account_is_given_to_somebody_who_is_there(site: Site) -> None:
         assert result.exit_code != 0
         assert said in result.stderr
     assert [one.user_id for one in site.house.rows(Account)] == [None]
+
+
+def test_what_is_coming_stands_by_month_with_its_cash(ann: Site) -> None:
+    text = plain_text(ann.as_("member").text(path_of(ann) + "/dividends"))
+    # IBM's dividend of 2012-11-07, 0.85 on ten shares less 15 %, is paid in December.
+    assert "December 2012 expected: 7.22 USD" in text
+    assert "Mon 2012-12-10 pay date" in text
+    assert "IBM 10.00 0.85 8.50 1.28 7.22 USD ex" in text
+
+
+def test_a_payment_is_explained_line_by_line(ann: Site) -> None:
+    browser, path = ann.as_("member"), path_of(ann)
+    page = browser.text(path + "/dividends")
+    address = re.search(r'href="(/portfolio/[0-9]+/payments/[0-9]+)"', page)
+    assert address is not None
+    text = plain_text(browser.text(address[1]))
+    assert "Declared 2.65 USD for each share of the close before the ex-date" in text
+    assert "Shares counted 20.00 Gross 53.00 USD Tax 7.95 USD, at 0.15 by the table" in text
+    assert "Tue 2012-09-04 buy, order" in text
+    assert "Cash 45.05 USD" in text
+    assert browser.get(path + "/payments/999999").status_code == 404
+    assert ann.as_("administrator").get(address[1]).status_code == 404

@@ -3,7 +3,7 @@
 Revision 0015, after 0014.
 
 The company of an entry or of a payment is that of its order or corporate action, which have the key; ``audit`` compares
-the two. A look at every row for it was half the work of booking a dividend on PostgreSQL.
+the two. Looking it up for every row was a quarter of the work of booking a dividend on PostgreSQL.
 """
 
 from __future__ import annotations

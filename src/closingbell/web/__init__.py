@@ -21,6 +21,7 @@ from closingbell.web import (
     notifications,
     now,
     orders,
+    payments,
     people,
     portfolio,
     runs,
@@ -60,6 +61,7 @@ def add_pages(app: Flask, registry: Registry) -> None:
     dividends.add_routes(pages)
     portfolio.add_routes(pages)
     orders.add_routes(pages)
+    payments.add_routes(pages)
     notifications.add_routes(pages)
     settings.add_routes(pages, registry)
     api_docs.add_routes(pages)
