@@ -24,6 +24,7 @@ PARTS = (
     "intraday",
     "dividends",
     "positions",
+    "pages",
 )
 
 

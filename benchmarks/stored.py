@@ -21,15 +21,15 @@ NEWEST = date(2013, 2, 28)
 _AT_ONCE = 20
 
 
-def newest_sessions(count: int) -> list[tuple[date, datetime]]:
+def newest_sessions(count: int, *, until: date = NEWEST) -> list[tuple[date, datetime]]:
     """So many sessions up to a certain day, each with the instant after its close."""
-    return sessions(date(2002, 1, 2), NEWEST)[-count:]
+    return sessions(date(2002, 1, 2), until)[-count:]
 
 
 @contextmanager
-def prepared(kind: str, size: int, session_count: int) -> Iterator[Ours]:
+def prepared(kind: str, size: int, session_count: int, *, until: date = NEWEST) -> Iterator[Ours]:
     """Companies bought before the first of the sessions, and no bar yet; the database is dropped afterwards."""
-    known = newest_sessions(session_count)
+    known = newest_sessions(session_count, until=until)
     with new_database(kind) as url, opened(url, market_url=NOBODY, concurrency=8) as ours:
         ours.set_up()
         ours.buy(clone_symbols(size), known[0][0])
@@ -44,12 +44,12 @@ def company_ids(ours: Ours) -> list[int]:
         return [company.id for company, _ in companies.load_held(connection)]
 
 
-def fill(ours: Ours, session_count: int) -> float:
+def fill(ours: Ours, session_count: int, *, until: date = NEWEST) -> float:
     """Store a bar of every company on each session, date by date; give the seconds it took.
 
     The server makes the rows, so that loading them costs no more than keeping them; the newest one is provisional.
     """
-    days = [day for day, _ in newest_sessions(session_count)]
+    days = [day for day, _ in newest_sessions(session_count, until=until)]
     database = ours.context.database
     began = time.perf_counter()
     for start in range(0, len(days), _AT_ONCE):
