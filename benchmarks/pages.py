@@ -90,9 +90,7 @@ def run(kinds: Sequence[str], *, quick: bool) -> list[Line]:
     return lines
 
 
-def _measure(
-    kind: str, ours: Ours, size: _Size, market: ReplayProcess, lines: list[Line], notes: list[str]
-) -> None:
+def _measure(kind: str, ours: Ours, size: _Size, market: ReplayProcess, lines: list[Line], notes: list[str]) -> None:
     fill(ours, size.sessions, until=UNTIL)
     now = newest_sessions(1, until=UNTIL)[0][1]
     run_id = _store_runs(ours, size, now)

@@ -22,7 +22,9 @@ class JobLog(Base):
     __tablename__ = "job_log"
     __table_args__ = (
         Index(None, "job_name", "started_at"),
+        Index(None, "job_name", "status", "started_at"),
         Index(None, "status", "started_at"),
+        Index(None, "started_at"),
         UniqueConstraint("tick_id", "attempt"),
         MYSQL,
     )

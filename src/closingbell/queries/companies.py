@@ -111,7 +111,7 @@ def load_day_states(database: Database, symbol: str, *, first: date, now: dateti
     with database.read() as connection:
         companies.require_known(connection, (symbol,))
         facts = companies.load_by_symbol(connection, (symbol,))[symbol]
-        since = {company.id: held for company, held in companies.load_held(connection)}.get(facts.id, date.max)
+        since = companies.load_held_since(connection, facts.id) or date.max
         calendar = SessionList(facts.mic, sessions.load_sessions(connection, facts.mic, first=first), now=now)
         stored = summaries.load_days(connection, [facts.id]).get(facts.id, NO_BARS)
         known = select(gap.date, gap.reason).where(gap.company_id == facts.id, gap.date >= first)

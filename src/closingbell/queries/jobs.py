@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
+from typing import Any
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, Select, bindparam, select
 
 from closingbell.domain.schedules import Sessions
 from closingbell.errors import UnknownRunError
@@ -76,12 +78,24 @@ class RequestView:
 def list_jobs(database: Database, registry: Registry, *, now: datetime, disabled: frozenset[str]) -> list[JobView]:
     """Every registered job, by name."""
     with database.read() as connection:
-        known = load_sessions_in_use(connection, now - timedelta(days=10), last=now + _LOOK_AHEAD[-1])
-        switches = job_ticks.load_switches(connection)
-        return [
-            _job_view(connection, job, switches.get(job.name), known, now=now, is_disabled=job.name in disabled)
-            for job in sorted(registry.values(), key=lambda job: job.name)
-        ]
+        known = load_sessions_around(connection, now)
+        return view_jobs(connection, registry, known, now=now, disabled=disabled)
+
+
+def load_sessions_around(connection: Connection, now: datetime) -> Sessions:
+    """The sessions that jobs are looked at with: those in which a due time may have been missed, and coming ones."""
+    return load_sessions_in_use(connection, now - timedelta(days=10), last=now + _LOOK_AHEAD[-1])
+
+
+def view_jobs(
+    connection: Connection, registry: Registry, known: Sessions, *, now: datetime, disabled: frozenset[str]
+) -> list[JobView]:
+    """The same on a connection, with the sessions around now."""
+    switches = job_ticks.load_switches(connection)
+    return [
+        _job_view(connection, job, switches.get(job.name), known, now=now, is_disabled=job.name in disabled)
+        for job in sorted(registry.values(), key=lambda job: job.name)
+    ]
 
 
 def _job_view(
@@ -120,17 +134,28 @@ def next_fire_time(job: Job, known: Sessions, now: datetime) -> datetime | None:
 
 
 def _last_run(connection: Connection, job_name: str) -> RunView | None:
-    log = table_of(JobLog)
-    query = select(log).where(log.c.job_name == job_name).order_by(log.c.started_at.desc(), log.c.id.desc())
-    row = connection.execute(query.limit(1)).one_or_none()
+    row = connection.execute(_newest_run(), {"job_name": job_name}).one_or_none()
     return None if row is None else view_of(row)
 
 
 def _last_success(connection: Connection, job_name: str) -> datetime | None:
-    log = table_of(JobLog).c
-    query = select(func.max(log.completed_at)).where(log.job_name == job_name, log.status == "SUCCESS")
-    found: datetime | None = connection.scalar(query)
+    found: datetime | None = connection.scalar(_newest_success(), {"job_name": job_name})
     return found
+
+
+# Built once: each is asked for every job, by a page that many people leave open.
+@cache
+def _newest_run() -> Select[Any]:
+    log = table_of(JobLog)
+    of_job = select(log).where(log.c.job_name == bindparam("job_name"))
+    return of_job.order_by(log.c.started_at.desc(), log.c.id.desc()).limit(1)
+
+
+@cache
+def _newest_success() -> Select[Any]:
+    log = table_of(JobLog).c
+    good = select(log.completed_at).where(log.job_name == bindparam("job_name"), log.status == "SUCCESS")
+    return good.order_by(log.started_at.desc()).limit(1)
 
 
 def _is_overdue(connection: Connection, job: Job, switches: job_ticks.Switches, known: Sessions, now: datetime) -> bool:

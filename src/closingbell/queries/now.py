@@ -5,23 +5,27 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from functools import cache
 from statistics import median
+from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, Select, bindparam, func, select
 
 from closingbell.domain.market_clock import MarketClock, read_clock
 from closingbell.domain.planning import SessionTimes
+from closingbell.domain.schedules import Sessions
 from closingbell.jobs.registry import Registry
 from closingbell.models import CorporateActionRow, Incident, JobLog, QuarantinedBar
-from closingbell.queries.jobs import JobView, list_jobs, list_schedulers
+from closingbell.queries.jobs import JobView, list_schedulers, load_sessions_around, view_jobs
 from closingbell.stores import sessions
 from closingbell.stores.database import Database
 from closingbell.stores.upsert import table_of
 
 STRIP = 30
 DAILY = "daily_price_update"
-_AROUND = timedelta(days=12)
+# Holidays that a clock may have to name are not further away.
+_AROUND = timedelta(days=10)
 # Where an exchange is, for the name of its day; all others are told in New York's.
 _NEW_YORK = ZoneInfo("America/New_York")
 
@@ -89,12 +93,13 @@ class Now:
 
 def look(database: Database, registry: Registry, *, now: datetime, wall: datetime, disabled: frozenset[str]) -> Now:
     """The state of everything at ``now`` (the jobs' clock); ``wall`` is real time, by which processes are alive."""
-    views = list_jobs(database, registry, now=now, disabled=disabled)
     schedulers = list_schedulers(database, wall=wall)
     with database.read() as connection:
+        known = load_sessions_around(connection, now)
+        views = view_jobs(connection, registry, known, now=now, disabled=disabled)
         return Now(
             at=now,
-            clocks=_clocks(connection, now),
+            clocks=_clocks(connection, known, now),
             is_scheduler_alive=any(one.is_alive for one in schedulers),
             scheduler_seen_at=max((one.heartbeat_at for one in schedulers), default=None),
             closes=_closes(connection),
@@ -105,8 +110,7 @@ def look(database: Database, registry: Registry, *, now: datetime, wall: datetim
         )
 
 
-def _clocks(connection: Connection, now: datetime) -> tuple[MarketClock, ...]:
-    known = sessions.load_sessions_in_use(connection, now - _AROUND, last=now + _AROUND)
+def _clocks(connection: Connection, known: Sessions, now: datetime) -> tuple[MarketClock, ...]:
     return tuple(_clock(connection, mic, of_mic, now) for mic, of_mic in sorted(known.items()) if of_mic)
 
 
@@ -129,14 +133,7 @@ def _closes(connection: Connection) -> Closes | None:
 
 
 def _job_now(connection: Connection, view: JobView) -> JobNow:
-    log = table_of(JobLog).c
-    query = (
-        select(log.id, log.status, log.started_at, log.completed_at)
-        .where(log.job_name == view.id)
-        .order_by(log.started_at.desc(), log.id.desc())
-        .limit(STRIP)
-    )
-    rows = list(connection.execute(query))
+    rows = list(connection.execute(_strip(), {"job_name": view.id}))
     lasted = [(ended - began).total_seconds() for _, _, began, ended in rows if ended is not None]
     return JobNow(
         job=view,
@@ -144,6 +141,13 @@ def _job_now(connection: Connection, view: JobView) -> JobNow:
         usual_s=median(lasted) if lasted else None,
         last_s=lasted[0] if lasted else None,
     )
+
+
+@cache
+def _strip() -> Select[Any]:
+    log = table_of(JobLog).c
+    of_job = select(log.id, log.status, log.started_at, log.completed_at).where(log.job_name == bindparam("job_name"))
+    return of_job.order_by(log.started_at.desc(), log.id.desc()).limit(STRIP)
 
 
 def _incidents(connection: Connection) -> tuple[OpenIncident, ...]:

@@ -179,10 +179,15 @@ def load_read_at(connection: Connection) -> dict[int, datetime | None]:
 
 def load_held(connection: Connection) -> list[tuple[CompanyFacts, date]]:
     """Every company that some account holds now, with the date of its first order, by symbol."""
-    held, first_orders = _sum_orders(connection)
-    _decide_split_companies(connection, held, first_orders)
+    held, first_orders = _load_holdings(connection)
     facts = [CompanyFacts(*row) for row in connection.execute(select(*FACTS).order_by(Company.symbol))]
     return [(company, first_orders[company.id]) for company in facts if company.id in held]
+
+
+def load_held_since(connection: Connection, company_id: int) -> date | None:
+    """The date of a company's first order, None unless some account holds it now."""
+    held, first_orders = _load_holdings(connection, company_id)
+    return first_orders[company_id] if company_id in held else None
 
 
 def load_ordered_in(connection: Connection, company_ids: Sequence[int]) -> dict[int, set[str]]:
@@ -206,20 +211,29 @@ def load_traded_since(connection: Connection, first: date) -> list[CompanyFacts]
     return [CompanyFacts(*row) for row in rows]
 
 
-def _sum_orders(connection: Connection) -> tuple[set[int], dict[int, date]]:
+def _load_holdings(connection: Connection, company_id: int | None = None) -> tuple[set[int], dict[int, date]]:
+    """Companies that some account holds now, and every company's first order; of one company, or of all."""
+    held, first_orders = _sum_orders(connection, company_id)
+    _decide_split_companies(connection, held, first_orders)
+    return held, first_orders
+
+
+def _sum_orders(connection: Connection, company_id: int | None) -> tuple[set[int], dict[int, date]]:
     """Companies with shares left in some account (splits not looked at), and every company's first order."""
     sums = (
         select(Order.company_id, func.min(Order.trade_date), func.sum(_signed_quantity()))
         .where(Order.deleted_at.is_(None), Order.type.in_(SHARE_MOVES), Order.company_id.is_not(None))
         .group_by(Order.company_id, Order.account_id)
     )
+    if company_id is not None:
+        sums = sums.where(Order.company_id == company_id)
     held: set[int] = set()
     first_orders: dict[int, date] = {}
-    for company_id, first_order, shares in connection.execute(sums):
-        assert company_id is not None
-        first_orders[company_id] = min(first_order, first_orders.get(company_id, first_order))
+    for ordered_id, first_order, shares in connection.execute(sums):
+        assert ordered_id is not None
+        first_orders[ordered_id] = min(first_order, first_orders.get(ordered_id, first_order))
         if shares:
-            held.add(company_id)
+            held.add(ordered_id)
     return held, first_orders
 
 

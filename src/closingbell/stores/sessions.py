@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from functools import cache
 
-from sqlalchemy import Connection, Date, column, delete, or_, select, update
+from sqlalchemy import Connection, Date, Select, column, delete, or_, select, update
 from sqlalchemy import table as raw_table
 
 from closingbell.domain.planning import SessionTimes
@@ -56,10 +57,18 @@ _COVERAGE = raw_table(
 
 
 def _mics_in_use(connection: Connection) -> set[str]:
+    return set(connection.scalars(_in_use()))
+
+
+@cache
+def _in_use() -> Select[str]:
+    # One company is enough for an exchange: whoever has thousands of them looks at a few.
     company, order, watched = _COMPANY.c, _ORDERS.c, _WATCHED.c
-    ordered = select(order.company_id).where(order.company_id.is_not(None), order.deleted_at.is_(None))
-    in_use = or_(company.id.in_(ordered), company.id.in_(select(watched.company_id)))
-    return set(connection.scalars(select(company.mic).distinct().where(in_use)))
+    exchange = select(company.mic).distinct().subquery("exchange")
+    is_ordered = select(order.company_id).where(order.company_id == company.id, order.deleted_at.is_(None)).exists()
+    is_watched = select(watched.company_id).where(watched.company_id == company.id).exists()
+    used = select(company.id).where(company.mic == exchange.c.mic, or_(is_ordered, is_watched)).exists()
+    return select(exchange.c.mic).where(used)
 
 
 def load_sessions_in_use(
