@@ -32,15 +32,15 @@ from tests.scheduling.quick_jobs import Plan
 FOREIGN = ("[", " * ", "127.0.0.1 - - ", "WARNING: This is a development server", "Press CTRL+C to quit")
 
 
-def wait_until(is_so: Callable[[], Any], *, within_s: float, what: str) -> Any:
-    """Wait until something is so and return it; fail with ``what`` when it does not come in time."""
+def wait_until(is_so: Callable[[], Any], *, within_s: float, what: str | Callable[[], str]) -> Any:
+    """Wait until something is so and return it; fail with ``what`` (told then) when it does not come in time."""
     ends_at = time.monotonic() + within_s
     while True:
         found = is_so()
         if found:
             return found
         if time.monotonic() > ends_at:
-            raise AssertionError(f"not within {within_s} s: {what}")
+            raise AssertionError(f"not within {within_s} s: {what if isinstance(what, str) else what()}")
         time.sleep(0.1)
 
 
@@ -133,7 +133,7 @@ class Fleet:
             wait_until(
                 lambda child=child: child.events("scheduler.started") or child.process.poll() is not None,
                 within_s=within_s,
-                what=f"a scheduler has started; it said: {child.log}",
+                what=lambda child=child: f"a scheduler has started; it said: {child.log}",
             )
             assert child.process.poll() is None, child.log
 

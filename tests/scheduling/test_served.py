@@ -84,7 +84,11 @@ def test_four_workers_of_gunicorn_run_each_due_time_once(tables_url: str, databa
     with fleet(tmp_path / "fleet", tables_url, **environment(plan)) as processes:
         port = free_port()
         server = processes.start("serve", "--port", str(port), "--workers", "4")
-        wait_until(lambda: len(server.events("scheduler.started")) == 4, within_s=60, what="four schedulers started")
+        wait_until(
+            lambda: len(server.events("scheduler.started")) == 4,
+            within_s=60,
+            what=lambda: f"four started: {server.log}",
+        )
         each_due_time_ran_once(processes, database, plan)
         assert asked(port) == 200
         assert server.end() == 0
