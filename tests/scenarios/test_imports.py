@@ -6,7 +6,6 @@ import json
 from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
 
 import pytest
 from click.testing import Result
@@ -62,55 +61,7 @@ def last_line(result: Result) -> str:
     return result.stderr.splitlines()[-1]
 
 
-# --- Files with expected results.
-
-
-def case(shared_data: Path, name: str) -> Any:
-    return json.loads((shared_data / "cases" / f"{name}.json").read_text(encoding="utf-8"))["expected"]
-
-
-@pytest.mark.parametrize(
-    ("name", "file", "currency"),
-    [
-        ("cgt-02-trading212-2024", "cgt_trading212_2024.csv", "GBP"),
-        ("cgt-03-schwab-2023", "cgt_schwab_2023.csv", "USD"),
-    ],
-)
-def test_cash_and_positions_come_out_to_the_cent(
-    house: House, importing: Callable[..., Result], shared_data: Path, name: str, file: str, currency: str
-) -> None:
-    expected = case(shared_data, name)
-
-    result = importing(shared_data / "imports" / file)
-
-    assert result.exit_code == 0, result.stderr
-    assert cash(house) == {currency: Decimal(str(expected["final_cash"]))}
-    assert shares(house) == {}
-    assert expected["positions"] == []
-
-
-def test_freetrade_comes_out_to_the_cent(house: House, importing: Callable[..., Result], shared_data: Path) -> None:
-    expected = case(shared_data, "investir-01-freetrade")
-
-    result = importing(shared_data / "imports" / "investir_freetrade.csv", *FREETRADE_MAP)
-
-    assert result.exit_code == 0, result.stderr
-    symbols = {row.id: row.symbol for row in house.rows(Company)}
-    dividends = sorted(
-        (str(order.trade_date), symbols[order.company_id], order.amount - order.tax, order.tax, order.currency)
-        for order in house.rows(Order)
-        if order.type == "DIVIDEND"
-    )
-    cents = Decimal("0.01")
-    assert dividends == [
-        (one["date"], one["symbol"], Decimal(one["net"]), Decimal(one["tax"]).quantize(cents), one["currency"])
-        for one in expected["dividends"]
-    ]
-    isins = {
-        "GB00BLDYK618": "SMT.L", "US5949181045": "MSFT", "US0378331005": "AAPL", "US83088M1027": "SWKS",
-        "US70450Y1038": "PYPL",
-    }  # fmt: skip
-    assert shares(house) == {isins[one["isin"]]: Decimal(one["quantity"]) for one in expected["holdings"]}
+# --- A file with expected results; the others are cases of test_cases.py.
 
 
 def test_own_columns_under_other_names_come_out_to_the_cent(

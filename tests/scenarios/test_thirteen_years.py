@@ -1,16 +1,14 @@
-"""Cases that other projects wrote down with their results, and thirteen years of the recorded market."""
+"""Thirteen years of the recorded market: every dividend is paid once, and the return is the adjusted column's."""
 
 from __future__ import annotations
 
 import csv
 import gzip
-import json
 from collections import defaultdict
 from collections.abc import Callable
 from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -19,125 +17,10 @@ from closingbell.domain.money import QUANTITY_SCALE, from_scaled
 from closingbell.jobs.dividend_processor import process_dividends
 from closingbell.models import Account, Company, DividendPayment, LedgerEntry, Notification
 from closingbell.stores import accounts, actions, books, dividend_facts
-from closingbell.stores.database import open_database
 from closingbell.usecases.people import create_administrator
 from tests.app_fixtures import House
-from tests.dividend_desk import Desk, Json
 
-CASES = (
-    "dledger-01-bought-between-ex-and-pay",
-    "dledger-02-whole-split-then-dividend",
-    "zipline-01-long-receives-dividend-on-pay-date",
-    "zipline-02-bought-on-ex-date-gets-nothing",
-    "zipline-03-sold-between-ex-and-pay-still-paid",
-    "zipline-09-no-position-no-dividend",
-    "zipline-10-reverse-split-leftover-cash",
-)
-PER_SHARE = "lean-01-aapl-dividends-per-share"
-# Quandl's rule: a dividend is reinvested at the close of its ex-date.
-TOTAL_RETURNS = ("wiki-01-aapl-2012-2014", "wiki-02-ko-1996-split")
 MANY = "100000"
-
-
-def load(shared_data: Path, name: str) -> Json:
-    case: Json = json.loads((shared_data / "cases" / f"{name}.json").read_text(encoding="utf-8"), parse_float=Decimal)
-    return case
-
-
-def desk_of(database_url: str, folder: Path, case: Json, **account: Any) -> Desk:
-    """A desk with the case's account, companies, closes and corporate actions."""
-    desk = Desk(open_database(database_url), folder)
-    symbols = {one["symbol"] for key in ("transactions", "corporate_actions", "prices") for one in case[key]}
-    desk.set_up(
-        {
-            "config": {"pay_policy": "ON_EX", "holidays": []},
-            "accounts": [{"id": "A", "currency": "USD", **account}],
-            "instruments": [{"symbol": symbol, "currency": "USD", "country": "US"} for symbol in sorted(symbols)],
-            "steps": [],
-        }
-    )
-    for one in case["prices"]:
-        desk.close(one["symbol"], one["date"], str(one["close"]))
-    for number, one in enumerate(case["corporate_actions"]):
-        if one["type"] == "SPLIT":
-            step = {"do": "split", "num": int(one["ratio_new"]), "den": int(one["ratio_old"])}
-        else:
-            step = {"do": "event", "pay_date": one["pay_date"], "amount": str(one["amount_per_share"])}
-        desk.carry_out({**step, "id": f"e{number}", "symbol": one["symbol"], "ex_date": one["ex_date"]})
-    return desk
-
-
-def paid(desk: Desk) -> list[Any]:
-    """Every payment of cash for a dividend, in the order of their days."""
-    found = [one for one in desk.rows(DividendPayment) if one.leg == "PAYMENT"]
-    return sorted(found, key=lambda one: one.value_date)
-
-
-@pytest.mark.parametrize("name", CASES)
-def test_case_of_another_project_has_its_results(tables_url: str, tmp_path: Path, shared_data: Path, name: str) -> None:
-    case = load(shared_data, name)
-    fractions = "CASH_IN_LIEU" if case["policy"].get("fractional_shares") == "cash_in_lieu" else "KEEP"
-    desk = desk_of(tables_url, tmp_path, case, fraction_policy=fractions)
-    spent: list[tuple[str, Decimal]] = []
-    for one in case["transactions"]:
-        sign = -1 if one["type"] == "SELL" else 1
-        desk.trade("A", one["symbol"], one["date"], str(sign * one["quantity"]))
-        if one["type"] != "TRANSFER_IN":
-            spent.append((one["date"], -sign * Decimal(one["quantity"]) * Decimal(one["price"])))
-    last = max(one["ex_date"] for one in case["corporate_actions"])
-    desk.run(str(date(date.fromisoformat(last).year + 1, 1, 31)))
-    expected = case["expected"]
-
-    told = [one for one in expected.get("dividends") or [] if Decimal(one["quantity"])]
-    assert [(one.quantity, one.gross) for one in paid(desk)] == [
-        (Decimal(one["quantity"]), Decimal(one["gross"])) for one in told
-    ]
-    start = Decimal((case.get("initial_cash") or {}).get("amount") or 0)
-    for one in expected.get("cash") or []:
-        own = sum((amount for day, amount in spent if day <= one["date"]), start)
-        ours = desk.cash(until=date.fromisoformat(one["date"]))["A"]["USD"]
-        assert own + ours == one["amount"], one["date"]
-    for one in (expected.get("positions") or [])[-1:]:
-        assert desk.positions()["A"].get(one["symbol"], 0) == one["quantity"]
-    assert desk.balances_by_group() == []
-
-
-def test_hundred_shares_of_apple_get_what_was_paid_per_share(
-    tables_url: str, tmp_path: Path, shared_data: Path
-) -> None:
-    case = load(shared_data, PER_SHARE)
-    desk = desk_of(tables_url, tmp_path, case)
-    desk.trade("A", "AAPL", "2012-11-01", "100")
-
-    desk.run("2018-12-31")
-
-    held = {True: Decimal(100), False: Decimal(700)}
-    expected = [
-        (one["ex_date"], (held[one["ex_date"] < "2014-06-09"] * one["amount"]).quantize(Decimal("0.01"), ROUND_HALF_UP))
-        for one in case["expected"]["per_share"]
-    ]
-    assert [(str(one.due_date), one.gross) for one in paid(desk)] == expected
-
-
-@pytest.mark.parametrize("name", TOTAL_RETURNS)
-def test_reinvested_at_the_ex_date_the_total_return_is_the_adjusted_columns(
-    tables_url: str, tmp_path: Path, shared_data: Path, name: str
-) -> None:
-    case = load(shared_data, name)
-    closes = {one["date"]: Decimal(one["close"]) for one in case["prices"]}
-    desk = desk_of(tables_url, tmp_path, case, reinvest=True, drip_decimals=10)
-    first, last = min(closes), max(closes)
-    symbol = case["prices"][0]["symbol"]
-    desk.trade("A", symbol, first, MANY)
-
-    desk.run(last)
-
-    factor = desk.positions()["A"][symbol] * closes[last] / (Decimal(MANY) * closes[first])
-    assert abs(factor / Decimal(case["expected"]["total_return_factor"]) - 1) < Decimal("1e-6")
-
-
-# --- Thirteen years of the recorded market.
-
 HELD = ("AAPL", "IBM", "MSFT")
 FIRST, LAST = date(2000, 3, 1), date(2013, 3, 1)
 Events = list[tuple[date, str, Decimal]]
@@ -224,10 +107,9 @@ def positions(house: House, account: str) -> dict[str, Decimal]:
 
 @pytest.mark.slow
 def test_thirteen_years_of_monthly_purchases(
-    tmp_path: Path, houses: Callable[..., House], no_waits: None, shared_data: Path
+    tables_url: str, houses: Callable[..., House], no_waits: None, shared_data: Path
 ) -> None:
-    house = houses(f"sqlite:///{tmp_path / 'years.sqlite'}", "2013-03-01 16:31")
-    house.command("init-db")
+    house = houses(tables_url, "2013-03-01 16:31")
     create_administrator(house.context, email="ann@example.org", password="correct horse battery")
     house.orders(" ".join(f"2000-03-01,BUY,{symbol},{MANY},1.00,0,USD" for symbol in HELD), account="Reinvestor")
     monthly = [f"{day},BUY,{symbol},10,1.00,0,USD" for day in buying_days() for symbol in HELD]
