@@ -268,7 +268,10 @@ def test_books_remember_settings_rates_and_exchange_rates(database: Database) ->
     with database.read() as connection:
         assert books.load_book_settings(connection) == books.BookSettings(pay_policy="WAIT")
         assert books.load_withholding_rules(connection) == [rule]
-        found = books.find_fx_rate(connection, "USD", "EUR", on=date(2012, 9, 6))
-        assert found == books.FxQuote(Decimal("0.7954"), date(2012, 9, 3), "test")
-        assert books.find_fx_rate(connection, "USD", "EUR", on=date(2012, 9, 13)) is None
-        assert books.find_fx_rate(connection, "EUR", "USD", on=date(2012, 9, 6)) is None
+        found = books.load_fx_rates(connection, [("USD", "EUR")], first=date(2012, 9, 6), last=date(2012, 9, 13))
+        assert found.find("USD", "EUR", on=date(2012, 9, 6)) == Decimal("0.7954")
+        assert found.find("USD", "EUR", on=date(2012, 9, 7)) == Decimal("0.8")
+        assert found.find("USD", "EUR", on=date(2012, 9, 12)) == Decimal("0.8")
+        assert found.find("USD", "EUR", on=date(2012, 9, 13)) is None
+        assert found.find("USD", "EUR", on=date(2012, 9, 2)) is None
+        assert found.find("EUR", "USD", on=date(2012, 9, 6)) is None

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 import pytest
+from sqlalchemy import event
 
 from closingbell.models import Account
 from tests.web.conftest import Site
@@ -139,3 +141,41 @@ def test_a_payment_is_explained_line_by_line(ann: Site) -> None:
     assert "Cash 45.05 USD" in text
     assert browser.get(path + "/payments/999999").status_code == 404
     assert ann.as_("administrator").get(address[1]).status_code == 404
+
+
+def test_twenty_accounts_are_read_with_as_many_statements_as_one(ann: Site) -> None:
+    browser = ann.as_("member")
+    with_one = statements_of(ann, lambda: browser.text("/portfolio"))
+    ann.house.command("books", "fx", "USD", "EUR", "2012-11-29", "0.77")
+    ann.house.command("books", "fx", "USD", "CHF", "2012-11-29", "0.93")
+    for number in range(19):
+        name = f"Ann {number:02d}"
+        ann.house.command("accounts", "add", name, "--currency", ("USD", "EUR", "CHF")[number % 3])
+        ann.house.orders("2012-09-04,DEPOSIT,,,1000,0,USD 2012-09-04,BUY,IBM,1,195,0,USD", account=name)
+        ann.house.command("accounts", "give", name, "member@example.org")
+
+    with_twenty = statements_of(ann, lambda: browser.text("/portfolio"))
+
+    # One more: what exchange rates there are, which accounts of one currency need not know.
+    assert len(with_twenty) == len(with_one) + 1, "\n".join(with_twenty)
+    text = plain_text(browser.text("/portfolio"))
+    # 805 in cash and a share at 190.07; that at 0.77 and at 0.93.
+    assert "Ann 00 995.07 USD 1 805.00 USD" in text
+    assert "Ann 01 766.20 EUR 1 805.00 USD" in text
+    assert "Ann 02 925.42 CHF 1 805.00 USD" in text
+    assert "Ann 97,897.27 USD 2 87,210.15 USD 7.22 USD" in text
+
+
+def statements_of(site: Site, act: Callable[[], object]) -> list[str]:
+    """What the database was asked meanwhile."""
+    sent: list[str] = []
+
+    def count(_connection: object, _cursor: object, statement: str, *_more: object) -> None:
+        sent.append(statement)
+
+    event.listen(site.context.database.engine, "before_cursor_execute", count)
+    try:
+        act()
+    finally:
+        event.remove(site.context.database.engine, "before_cursor_execute", count)
+    return sent

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from typing import NamedTuple
 
 from sqlalchemy import Connection, select
 
@@ -16,7 +17,7 @@ from closingbell.errors import UnknownAccountError
 from closingbell.models import Company
 from closingbell.stores import accounts, ledger, positions
 from closingbell.stores.accounts import AccountFacts
-from closingbell.stores.books import find_fx_rate
+from closingbell.stores.books import FxRates, load_fx_rates
 from closingbell.stores.closes import Close, load_newest_closes
 from closingbell.stores.database import Database
 from closingbell.stores.positions import HoldingFacts
@@ -83,11 +84,17 @@ class CompanyNames:
     currency: str | None
 
 
-def load_portfolios(database: Database, *, as_of: date, account: str | None = None) -> list[PortfolioView]:
-    """Every account by name, or one; raise UnknownAccountError."""
+def load_portfolios(
+    database: Database, *, as_of: date, account: str | None = None, account_ids: Sequence[int] | None = None
+) -> list[PortfolioView]:
+    """Every account by name, the one called ``account``, or those of ``account_ids``; raise UnknownAccountError."""
     with database.read() as connection:
-        chosen = chosen_accounts(connection, account)
-        return [_portfolio(connection, facts, as_of) for facts in chosen]
+        chosen = (
+            chosen_accounts(connection, account)
+            if account_ids is None
+            else list(accounts.load_accounts(connection, account_ids).values())
+        )
+        return [view for group in in_groups(chosen) for view in _portfolios(connection, group, as_of)]
 
 
 def chosen_accounts(connection: Connection, name: str | None) -> list[AccountFacts]:
@@ -113,46 +120,78 @@ def load_names(connection: Connection, company_ids: Sequence[int]) -> dict[int, 
 
 
 def total_in(
-    connection: Connection, amounts: Sequence[Amount], currency: str, *, on: date
+    rates: FxRates, amounts: Sequence[Amount], currency: str, *, on: date
 ) -> tuple[Decimal | None, tuple[str, ...]]:
-    """The sum of amounts in ``currency`` at the rates stored for ``on``; None and the reasons where one is missing."""
+    """The sum of amounts in ``currency`` at the rates of ``on``; None and the reasons where one is missing."""
     total, missing = Decimal(0), []
     for one in amounts:
         if one.currency == currency or not one.amount:
             total += one.amount
             continue
-        quote = find_fx_rate(connection, one.currency, currency, on=on)
-        if quote is None:
+        rate = rates.find(one.currency, currency, on=on)
+        if rate is None:
             missing.append(f"no rate from {one.currency} to {currency} up to five days before {on}")
         else:
-            total += converted(one.amount, quote.rate, currency)
+            total += converted(one.amount, rate, currency)
     return (None if missing else total), tuple(missing)
 
 
-def _portfolio(connection: Connection, account: AccountFacts, as_of: date) -> PortfolioView:
-    holdings = positions.load_holdings(connection, account.id, on=as_of)
-    names = load_names(connection, sorted(holdings))
-    closes = load_newest_closes(connection, sorted(holdings), on=as_of)
-    shown = [
-        view
-        for company_id, facts in holdings.items()
-        if (view := _view(account, names[company_id], facts, closes.get(company_id), as_of)) is not None
+def _portfolios(connection: Connection, chosen: Sequence[AccountFacts], as_of: date) -> list[PortfolioView]:
+    """Accounts at the end of a day; however many they are, each table is asked once."""
+    ids = [account.id for account in chosen]
+    holdings = positions.load_holdings_of(connection, ids, on=as_of)
+    company_ids = sorted({company_id for held in holdings.values() for company_id in held})
+    names = load_names(connection, company_ids)
+    closes = load_newest_closes(connection, company_ids, on=as_of)
+    balances: dict[int, dict[tuple[str, str], Decimal]] = {id_: {} for id_ in ids}
+    found = ledger.load_balances(connection, account_ids=ids, names=(CASH, RECEIVABLE, PAYABLE), as_of=as_of)
+    for (id_, name, currency), amount in found.items():
+        balances[id_][name, currency] = amount
+    worths = [
+        _worth(
+            account,
+            [
+                view
+                for company_id, facts in holdings[account.id].items()
+                if (view := _view(account, names[company_id], facts, closes.get(company_id), as_of)) is not None
+            ],
+            balances[account.id],
+        )
+        for account in chosen
     ]
-    balances = ledger.load_balances(
-        connection, account_ids=[account.id], names=(CASH, RECEIVABLE, PAYABLE), as_of=as_of
-    )
-    cash = _amounts({c: a for (_, name, c), a in balances.items() if name == CASH})
-    owed: dict[str, Decimal] = {}
-    for (_, name, currency), amount in balances.items():
+    pairs = {(one.currency, worth.account.currency) for worth in worths for one in worth.totals}
+    rates = load_fx_rates(connection, pairs, first=as_of, last=as_of)
+    return [_portfolio(worth, rates, as_of) for worth in worths]
+
+
+class _Worth(NamedTuple):
+    """What an account holds, by currency, before it is summed up in the account's own."""
+
+    account: AccountFacts
+    positions: tuple[PositionView, ...]
+    cash: tuple[Amount, ...]
+    owed: tuple[Amount, ...]
+    totals: tuple[Amount, ...]
+
+
+def _worth(account: AccountFacts, shown: Sequence[PositionView], balances: dict[tuple[str, str], Decimal]) -> _Worth:
+    cash = _amounts({currency: amount for (name, currency), amount in balances.items() if name == CASH})
+    sums: dict[str, Decimal] = {}
+    for (name, currency), amount in balances.items():
         if name != CASH:
-            owed[currency] = owed.get(currency, Decimal(0)) + amount
-    totals = _totals(shown, cash, _amounts(owed))
-    total, remarks = total_in(connection, totals, account.currency, on=as_of)
+            sums[currency] = sums.get(currency, Decimal(0)) + amount
+    owed = _amounts(sums)
+    ordered = tuple(sorted(shown, key=lambda one: one.symbol))
+    return _Worth(account, ordered, cash, owed, _totals(shown, cash, owed))
+
+
+def _portfolio(worth: _Worth, rates: FxRates, as_of: date) -> PortfolioView:
+    account, shown, cash, owed, totals = worth
+    total, remarks = total_in(rates, totals, account.currency, on=as_of)
     unpriced = [one.symbol for one in shown if one.market_value is None]
     if unpriced:
-        total, remarks = None, (*remarks, f"no close is stored for {', '.join(sorted(unpriced))}")
-    ordered = tuple(sorted(shown, key=lambda one: one.symbol))
-    return PortfolioView(account.name, account.currency, as_of, ordered, cash, _amounts(owed), totals, total, remarks)
+        total, remarks = None, (*remarks, f"no close is stored for {', '.join(unpriced)}")
+    return PortfolioView(account.name, account.currency, as_of, shown, cash, owed, totals, total, remarks)
 
 
 def _view(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from decimal import Decimal
 from fractions import Fraction
@@ -19,6 +19,7 @@ from closingbell.models import LedgerEntry
 from closingbell.queries.portfolio import Amount, CompanyNames, chosen_accounts, load_names, total_in
 from closingbell.stores import positions
 from closingbell.stores.accounts import AccountFacts
+from closingbell.stores.books import load_fx_rates
 from closingbell.stores.closes import Close, load_closes
 from closingbell.stores.database import Database
 from closingbell.stores.positions import HoldingFacts
@@ -68,9 +69,16 @@ def _values(connection: Connection, account: AccountFacts, first: date, last: da
         shares = {id_: walk.advance(day + _DAY) for id_, walk in walks.items()}
         securities = _worth(day, shares, holdings, closes, names)
         cash, owed = money[day]
-        total, _ = total_in(connection, (*securities, *cash, *owed), account.currency, on=day)
-        points.append(ValuePoint(day, securities, cash, owed, total))
-    return points
+        points.append(ValuePoint(day, securities, cash, owed, None))
+    return _summed(connection, points, account.currency)
+
+
+def _summed(connection: Connection, points: Sequence[ValuePoint], currency: str) -> list[ValuePoint]:
+    """The points with their totals in one currency."""
+    worth_of = {point.date: (*point.securities, *point.cash, *point.owed) for point in points}
+    pairs = {(one.currency, currency) for amounts in worth_of.values() for one in amounts}
+    rates = load_fx_rates(connection, pairs, first=points[0].date, last=points[-1].date)
+    return [replace(point, total=total_in(rates, worth_of[point.date], currency, on=point.date)[0]) for point in points]
 
 
 def _sampled(days: Sequence[date], every: Every) -> list[date]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from bisect import bisect_right
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -17,6 +18,8 @@ from closingbell.stores.upsert import upsert
 PAY_POLICIES = ("ESTIMATE", "ON_EX", "WAIT", "MANUAL")
 # Settings that decide what is paid, and when.
 _DECIDE_PAYMENTS = frozenset({"cutover_date", "pay_policy"})
+# So old may a rate be and still count.
+FX_DAYS_BACK = timedelta(days=5)
 FX_DATES = ("PAY_DATE", "EX_DATE", "DAY_BEFORE")
 
 
@@ -30,13 +33,22 @@ class BookSettings:
     fx_date: str = "PAY_DATE"
 
 
-@dataclass(frozen=True, slots=True)
-class FxQuote:
-    """What one unit of a currency was worth in another, and on which date that was so."""
+class FxRates:
+    """Stored rates between some currencies, found by day."""
 
-    rate: Decimal
-    date: date
-    provider: str
+    def __init__(self, rates: Iterable[tuple[str, str, date, Decimal]] = ()) -> None:
+        """``rates``: from, to, date, and what one unit of the first was worth in the second; in the order of dates."""
+        self._rates: dict[tuple[str, str], list[tuple[date, Decimal]]] = {}
+        for from_currency, to_currency, day, rate in rates:
+            self._rates.setdefault((from_currency, to_currency), []).append((day, rate))
+
+    def find(self, from_currency: str, to_currency: str, *, on: date) -> Decimal | None:
+        """The newest rate of these two on ``on`` or up to FX_DAYS_BACK before; None when there is none."""
+        known = self._rates.get((from_currency, to_currency), [])
+        position = bisect_right(known, on, key=lambda one: one[0])
+        if not position or known[position - 1][0] < on - FX_DAYS_BACK:
+            return None
+        return known[position - 1][1]
 
 
 def load_book_settings(connection: Connection) -> BookSettings:
@@ -105,17 +117,17 @@ def store_fx_rates(
     upsert(connection, FxRate, rows, update=("rate", "provider", "stored_at"))
 
 
-def find_fx_rate(
-    connection: Connection, from_currency: str, to_currency: str, *, on: date, days_back: int = 5
-) -> FxQuote | None:
-    """The newest stored rate of these two on ``on`` or up to ``days_back`` days before; None when there is none."""
+def load_fx_rates(connection: Connection, pairs: Collection[tuple[str, str]], *, first: date, last: date) -> FxRates:
+    """The rates of these pairs (from, to) that count on the days from ``first`` to ``last``: one statement at most."""
+    foreign = [pair for pair in pairs if pair[0] != pair[1]]
+    if not foreign:
+        return FxRates()
     row = FxRate
+    from_currencies, to_currencies = {pair[0] for pair in foreign}, {pair[1] for pair in foreign}
     query = (
-        select(row.rate, row.date, row.provider)
-        .where(row.from_currency == from_currency, row.to_currency == to_currency)
-        .where(row.date <= on, row.date >= on - timedelta(days=days_back))
-        .order_by(row.date.desc())
-        .limit(1)
+        select(row.from_currency, row.to_currency, row.date, row.rate)
+        .where(row.from_currency.in_(from_currencies), row.to_currency.in_(to_currencies))
+        .where(row.date >= first - FX_DAYS_BACK, row.date <= last)
+        .order_by(row.date)
     )
-    found = connection.execute(query).one_or_none()
-    return None if found is None else FxQuote(*found)
+    return FxRates((from_, to, day, rate) for from_, to, day, rate in connection.execute(query))

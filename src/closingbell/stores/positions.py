@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import (
     BigInteger,
+    BindParameter,
     ColumnElement,
     Connection,
     Select,
@@ -34,7 +35,7 @@ from closingbell.domain.positions import KEEP, Position, Trade, position_of, sha
 from closingbell.models import Account, Company, CorporateActionRow, DividendPayment, Order
 from closingbell.stores import actions
 from closingbell.stores.orders import BOOKABLE
-from closingbell.stores.upsert import table_of
+from closingbell.stores.upsert import in_groups, table_of
 
 _ORDER = table_of(Order).c
 _LEG = table_of(DividendPayment).c
@@ -44,17 +45,18 @@ _QUANTITY = type_coerce(_ORDER.quantity, _INT)
 _AT_ONCE = 5_000
 
 # Made once: putting such a statement together takes longer than a database takes to answer it.
-_ORDERS_OF_ACCOUNT = (
+_ACCOUNTS: BindParameter[Any] = bindparam("account_ids", expanding=True)
+_ORDERS_OF_ACCOUNTS = (
     select(*BOOKABLE)
-    .where(_ORDER.account_id == bindparam("account_id"), _ORDER.trade_date <= bindparam("last"))
+    .where(_ORDER.account_id.in_(_ACCOUNTS), _ORDER.trade_date <= bindparam("last"))
     .where(_ORDER.deleted_at.is_(None))
-    .order_by(_ORDER.trade_date, _ORDER.executed_at, _ORDER.id)
+    .order_by(_ORDER.account_id, _ORDER.trade_date, _ORDER.executed_at, _ORDER.id)
 )
 _EX_DATE = table_of(CorporateActionRow).c.ex_date
-_LEGS_OF_ACCOUNT = (
-    select(_LEG.company_id, _LEG.leg, _EX_DATE, type_coerce(_LEG.gross, _INT))
+_LEGS_OF_ACCOUNTS = (
+    select(_LEG.account_id, _LEG.company_id, _LEG.leg, _EX_DATE, type_coerce(_LEG.gross, _INT))
     .join(table_of(CorporateActionRow), table_of(CorporateActionRow).c.id == _LEG.corporate_action_id)
-    .where(_LEG.account_id == bindparam("account_id"), _LEG.is_active == 1)
+    .where(_LEG.account_id.in_(_ACCOUNTS), _LEG.is_active == 1)
     .where(or_(_LEG.leg == "CIL", and_(_LEG.leg == "ACCRUAL", _LEG.kind == "RETURN_OF_CAPITAL")))
     .order_by(_EX_DATE)
 )
@@ -117,24 +119,40 @@ def load_holdings(
     connection: Connection, account_id: int, *, on: date | None = None, company_id: int | None = None
 ) -> dict[int, HoldingFacts]:
     """What one account's positions are made of, by company; orders after ``on`` are left out."""
-    found: dict[int, HoldingFacts] = {}
-    for row in connection.execute(_ORDERS_OF_ACCOUNT, {"account_id": account_id, "last": on or date.max}):
-        order = BookableOrder(*row)
-        if order.company_id is None or order.type not in _CHANGE_COST or company_id not in (None, order.company_id):
-            continue
-        facts = found.setdefault(order.company_id, HoldingFacts(order.company_id))
-        facts.trades.append(Trade(order.trade_date, order.type, order.quantity or 0, gross_of(order), order.id))
-        facts.currencies[order.currency] = None
-    _add_actions(connection, account_id, found)
+    return load_holdings_of(connection, [account_id], on=on, company_id=company_id)[account_id]
+
+
+def load_holdings_of(
+    connection: Connection, account_ids: Sequence[int], *, on: date | None = None, company_id: int | None = None
+) -> dict[int, dict[int, HoldingFacts]]:
+    """The same of several accounts, by account and company: as many statements as for one, up to 500 of them."""
+    found: dict[int, dict[int, HoldingFacts]] = {account_id: {} for account_id in account_ids}
+    for group in in_groups(account_ids):
+        for row in connection.execute(_ORDERS_OF_ACCOUNTS, {"account_ids": group, "last": on or date.max}):
+            order = BookableOrder(*row)
+            if order.company_id is None or order.type not in _CHANGE_COST or company_id not in (None, order.company_id):
+                continue
+            facts = found[order.account_id].setdefault(order.company_id, HoldingFacts(order.company_id))
+            facts.trades.append(Trade(order.trade_date, order.type, order.quantity or 0, gross_of(order), order.id))
+            facts.currencies[order.currency] = None
+    _add_actions(connection, found)
     return found
 
 
-def _add_actions(connection: Connection, account_id: int, found: dict[int, HoldingFacts]) -> None:
+def _add_actions(connection: Connection, found: Mapping[int, dict[int, HoldingFacts]]) -> None:
     """Splits, and what the books paid for fractions and as returns of capital."""
-    for id_, splits in actions.load_splits(connection, sorted(found)).items():
-        found[id_].splits = splits
-    for company_id, leg, day, gross in connection.execute(_LEGS_OF_ACCOUNT, {"account_id": account_id}):
-        facts = found.get(company_id)
+    splits = actions.load_splits(connection, sorted({company_id for held in found.values() for company_id in held}))
+    for held in found.values():
+        for company_id in held.keys() & splits.keys():
+            held[company_id].splits = splits[company_id]
+    for group in in_groups(list(found)):
+        _add_legs(connection, group, found)
+
+
+def _add_legs(connection: Connection, account_ids: Sequence[int], found: Mapping[int, dict[int, HoldingFacts]]) -> None:
+    legs = connection.execute(_LEGS_OF_ACCOUNTS, {"account_ids": account_ids})
+    for account_id, company_id, leg, day, gross in legs:
+        facts = found[account_id].get(company_id)
         if facts is None:
             continue
         if leg == "CIL":

@@ -44,8 +44,9 @@ def portfolio() -> ResponseReturnValue:
     context = current_context()
     today = context.clock.now().date()
     own = list_own_accounts(context.database, current_user.id)
-    worth = [(one, load_portfolios(context.database, as_of=today, account=one.name)[0]) for one in own]
-    return render_template("portfolio.html", worth=worth, today=today)
+    views = load_portfolios(context.database, as_of=today, account_ids=[one.id for one in own])
+    by_name = {view.account: view for view in views}
+    return render_template("portfolio.html", worth=[(one, by_name[one.name]) for one in own], today=today)
 
 
 @needs(Right.MEMBER)
