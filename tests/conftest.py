@@ -52,12 +52,24 @@ def skip_or_fail(reason: str) -> NoReturn:
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: UNIT_TESTS not in item.path.parents)
-    if "soak" in config.option.markexpr:
-        return
-    left_out = [item for item in items if item.get_closest_marker("soak")]
+    wants_soak = "soak" in config.option.markexpr
+    left_out = [item for item in items if (not wants_soak and _is_soak(item)) or _is_repeated(item)]
     if left_out:
         config.hook.pytest_deselected(items=left_out)
-        items[:] = [item for item in items if not item.get_closest_marker("soak")]
+        unwanted = set(left_out)
+        items[:] = [item for item in items if item not in unwanted]
+
+
+def _is_soak(item: pytest.Item) -> bool:
+    return item.get_closest_marker("soak") is not None
+
+
+def _is_repeated(item: pytest.Item) -> bool:
+    """Whether a test that one database is enough for would be run on one more."""
+    if item.get_closest_marker("one_database") is None or not isinstance(item, pytest.Function):
+        return False
+    params = item.callspec.params if hasattr(item, "callspec") else {}
+    return not {params.get("database_url"), params.get("tables_url")} <= {None, "sqlite"}
 
 
 # --- The guard: no test reaches the real network, the user's cache or the user's settings.

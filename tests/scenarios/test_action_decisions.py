@@ -179,6 +179,7 @@ def test_cancelled_action_can_be_reinstated(ordinary: House) -> None:
     assert decide(ordinary, "reinstate", number).exit_code == 2
 
 
+@pytest.mark.one_database
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [

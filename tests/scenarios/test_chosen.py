@@ -199,6 +199,7 @@ def test_plan_of_a_range_is_printed(house: House) -> None:
     assert house.rows(JobLog) == []
 
 
+@pytest.mark.one_database
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [

@@ -240,6 +240,7 @@ def test_count_is_kept_when_everything_is_started_anew(three: House, houses: Cal
     assert str(again.company("IBM").closed_on) == "2012-11-14"
 
 
+@pytest.mark.one_database
 @pytest.mark.parametrize("fault", ["server_error", "rate_limited", "garbage", "html_page"])
 def test_provider_that_is_down_neither_counts_nor_begins_anew(three: House, fault: str) -> None:
     three.at("2012-11-15 16:31").run()

@@ -492,6 +492,7 @@ def test_no_run_yet_says_how_to_start_one(house: House) -> None:
 # --- The real thing, in a process of its own, once on each database.
 
 
+@pytest.mark.one_database
 def test_commands_in_a_process_of_their_own(database_url: str, houses: Callable[..., House], tmp_path: Path) -> None:
     house = houses(database_url, "2012-11-30 16:31")
     (tmp_path / "orders.csv").write_text(HEADER + "2012-11-29,BUY,AAPL,10,589.36,0,USD\n")
@@ -513,6 +514,7 @@ def test_commands_in_a_process_of_their_own(database_url: str, houses: Callable[
 # --- Live and replayed data, and settings that are wrong.
 
 
+@pytest.mark.one_database
 def test_live_fetch_into_a_replayed_database_refuses(house: House, tmp_path: Path) -> None:
     house.hold("AAPL", since="2012-11-29")
     house.run()

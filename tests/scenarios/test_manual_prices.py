@@ -239,6 +239,7 @@ def test_who_and_why_are_kept_and_shown(house: House) -> None:
 # --- Wrong questions.
 
 
+@pytest.mark.one_database
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [

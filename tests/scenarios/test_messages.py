@@ -160,6 +160,7 @@ def test_a_webhook_is_told_of_stored_closes_and_failed_runs_signed(house: House,
     assert number >= 1
 
 
+@pytest.mark.one_database
 @pytest.mark.parametrize(("status", "tries_again"), [(503, True), (429, True), (400, False), (302, False)])
 def test_which_answers_of_a_webhook_are_worth_another_try(
     house: House, receiver: Receiver, status: int, tries_again: bool
@@ -200,6 +201,7 @@ def test_a_test_that_does_not_arrive_says_so(told: House, receiver: Receiver) ->
     assert "topsecret" not in result.output
 
 
+@pytest.mark.one_database
 @pytest.mark.parametrize(
     "url", ["file:///etc/passwd", "dbus://", "windows://", "mailto:", "ann@example.org", "json://", "exec://rm"]
 )

@@ -91,6 +91,7 @@ def test_purchase_of_shares_that_were_sold_is_not_deleted_by_mistake(ann: House)
     assert "would hold -10.00 IBM" in refused(ann, "orders", "delete", str(bought))
 
 
+@pytest.mark.one_database
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [

@@ -135,6 +135,7 @@ def test_quote_of_before_the_close_is_refused(house: House) -> None:
     assert house.closes("AAPL")["2012-11-30"] == "585.28"
 
 
+@pytest.mark.one_database
 @pytest.mark.parametrize(
     ("fault", "field", "why"),
     [
@@ -235,6 +236,7 @@ def test_quote_of_a_running_session_never_replaces_a_stored_close(house: House) 
 # --- An endpoint that refuses.
 
 
+@pytest.mark.one_database
 @pytest.mark.parametrize(
     ("fault", "why"),
     [
