@@ -2,9 +2,11 @@ from __future__ import annotations
 
 import re
 
-from closingbell.models import AuditEntry
+from closingbell.app import add_pages_to, create_app
+from closingbell.jobs.context import EXTENSION
+from closingbell.models import AuditEntry, SignInTry
 from closingbell.usecases import people
-from tests.web.conftest import PASSWORD, Site, deactivate
+from tests.web.conftest import PASSWORD, Browser, Site, deactivate
 
 
 def test_right_password_leads_to_the_first_page(site: Site) -> None:
@@ -27,6 +29,51 @@ def test_the_sixth_try_in_a_minute_is_refused_also_with_the_right_password(site:
     answers = [browser.sign_in("administrator@example.org", "wrong password!").status_code for _ in range(5)]
     assert answers == [200] * 5
     assert browser.sign_in("administrator@example.org").status_code == 429
+
+
+def test_another_worker_and_another_spelling_count_on(site: Site) -> None:
+    browser = site.browser()
+    spellings = ("nobody@example.org", " NOBODY@example.org", "nobody@EXAMPLE.ORG", "nobody@\uff45xample.org")
+    for number in range(10):
+        browser.client.environ_base["REMOTE_ADDR"] = f"192.0.2.{number}"
+        assert browser.sign_in(spellings[number % 4], "wrong password!").status_code == 200
+    # As a worker that was started just now: it remembers nothing by itself.
+    app = create_app(site.house.settings)
+    add_pages_to(app)
+    other = Browser(app.test_client())
+    other.client.environ_base["REMOTE_ADDR"] = "192.0.2.99"
+    assert other.sign_in("nobody@example.org", "wrong password!").status_code == 429
+    assert other.sign_in("somebody@example.org", "wrong password!").status_code == 200
+    app.extensions[EXTENSION].database.dispose()
+
+
+def test_a_stranger_does_not_lock_a_person_out_of_a_known_browser(site: Site) -> None:
+    browser, stranger = site.as_("viewer"), site.browser()
+    browser.post("/sign-out")
+    for number in range(10):
+        stranger.client.environ_base["REMOTE_ADDR"] = f"192.0.2.{number}"
+        stranger.sign_in("viewer@example.org", "wrong password!")
+    stranger.client.environ_base["REMOTE_ADDR"] = "192.0.2.99"
+    assert stranger.sign_in("viewer@example.org").status_code == 429
+    assert browser.sign_in("viewer@example.org").status_code == 302
+    # It is known for its own person only.
+    known = browser.client.get_cookie("closingbell_known")
+    assert known is not None
+    stranger.client.set_cookie("closingbell_known", known.value)
+    assert [stranger.sign_in("member@example.org", "wrong password!").status_code for _ in range(6)][-1] == 429
+
+
+def test_only_failed_tries_count(site: Site) -> None:
+    for _ in range(7):
+        assert site.browser().sign_in("viewer@example.org").status_code == 302
+
+
+def test_no_address_and_no_name_is_kept_of_a_try(site: Site) -> None:
+    site.browser().sign_in("nobody@example.org", "wrong password!")
+    kept = site.house.rows(SignInTry, order="key_hash")
+    assert len(kept) == 2
+    assert "127.0.0.1" not in str(kept)
+    assert "nobody" not in str(kept)
 
 
 def test_an_inactive_person_cannot_sign_in_and_a_session_ends(site: Site) -> None:

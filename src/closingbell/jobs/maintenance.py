@@ -7,7 +7,7 @@ from datetime import timedelta
 from closingbell.domain.runs import RunStatus, RunSummary
 from closingbell.jobs.context import JobContext
 from closingbell.jobs.runner import Ending, Occasion, Run, carry_out
-from closingbell.stores import minutes, retention
+from closingbell.stores import minutes, retention, sign_in_tries
 
 LOG_RETENTION = "log_retention"
 BATCH = 500
@@ -36,6 +36,10 @@ def _remove_old(context: JobContext, run: Run) -> Ending:
         run.check()
         tick_count += removed
     while context.database.write_unit(lambda c: retention.remove_messages(c, limits, most=BATCH)):
+        run.check()
+    # Real time; none counts longer than an hour.
+    yesterday = context.wall.now() - timedelta(days=1)
+    while context.database.write_unit(lambda c: sign_in_tries.remove_old(c, before=yesterday, most=BATCH)):
         run.check()
     minute_count = _remove_minutes(context, run)
     return Ending(

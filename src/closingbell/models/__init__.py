@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from closingbell.models.notification import Notification as Notification
     from closingbell.models.operator import AuditEntry as AuditEntry
     from closingbell.models.operator import OneTimeLink as OneTimeLink
+    from closingbell.models.operator import SignInTry as SignInTry
     from closingbell.models.outbox import MessageAddress as MessageAddress
     from closingbell.models.outbox import OutboxMessage as OutboxMessage
     from closingbell.models.outbox import Webhook as Webhook
@@ -83,7 +84,7 @@ _HOMES = {
     "market_session": ("DatabaseMark", "MarketCalendar", "MarketHoliday", "MarketSession"),
     "minute_bar": ("MinuteBar", "WatchedCompany"),
     "notification": ("Notification",),
-    "operator": ("AuditEntry", "OneTimeLink"),
+    "operator": ("AuditEntry", "OneTimeLink", "SignInTry"),
     "portfolio": ("Account", "AccountSymbol", "Order", "User"),
     "outbox": ("MessageAddress", "OutboxMessage", "Webhook"),
     "price_history": ("PriceCoverage", "PriceGap", "PriceHistory", "PriceRevision", "PriceSummary", "QuarantinedBar"),

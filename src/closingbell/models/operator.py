@@ -1,4 +1,4 @@
-"""What people did, and the links by which they come in for the first time."""
+"""What people did, the links by which they come in for the first time, and their tries to sign in."""
 
 from __future__ import annotations
 
@@ -37,3 +37,17 @@ class OneTimeLink(Base):
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     expires_at: Mapped[datetime] = mapped_column(UtcDateTime)
     used_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class SignInTry(Base):
+    """One of the few tries that an address, a person or a browser has: free again when it is old enough.
+
+    ``key_hash`` says whose it is, keyed with the server's secret: nobody reads an address or a name out of it.
+    """
+
+    __tablename__ = "sign_in_try"
+    __table_args__ = (Index("ix_sign_in_try_tried_at", "tried_at"), MYSQL)
+
+    key_hash: Mapped[str] = mapped_column(String(64), primary_key=True)
+    slot: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    tried_at: Mapped[datetime] = mapped_column(UtcDateTime)

@@ -10,8 +10,6 @@ from typing import Any
 from uuid import uuid4
 
 from flask import Flask, abort, request
-from flask_limiter import Limiter
-from flask_limiter.util import get_remote_address
 from flask_login import user_logged_out
 from flask_security import RoleMixin, Security, SQLAlchemySessionUserDatastore, UserMixin
 from flask_security.signals import user_authenticated
@@ -22,10 +20,7 @@ from closingbell.models import User
 from closingbell.stores.people import Action
 from closingbell.stores.upsert import table_of
 from closingbell.usecases import people
-
-# So many wrong tries in a minute from one address, and in an hour for one person.
-FROM_ONE_ADDRESS = "5 per minute"
-FOR_ONE_PERSON = "10 per hour"
+from closingbell.web.sign_in_limits import limit_sign_in
 
 
 class Role(RoleMixin):
@@ -96,7 +91,7 @@ def add_people(app: Flask, context: JobContext, secret_key: str) -> None:
     app.view_functions["security.two_factor_rescue"] = lambda: abort(404)
     user_logged_out.connect(_end_sessions(datastore), app, weak=False)
     user_authenticated.connect(_note_sign_in(context), app, weak=False)
-    _limit_sign_in(app)
+    limit_sign_in(app, secret_key)
 
 
 def _settings(context: JobContext, secret_key: str) -> dict[str, Any]:
@@ -167,21 +162,3 @@ def _note_sign_in(context: JobContext) -> Callable[..., None]:
         people.note_action(context, Action(user.email, "sign in", user.email, None, request.remote_addr))
 
     return told
-
-
-def _limit_sign_in(app: Flask) -> None:
-    """Wrong passwords are slow to try, from one address and for one person."""
-    limiter = Limiter(get_remote_address, app=app, storage_uri="memory://", strategy="moving-window")
-
-    def only_posts() -> bool:
-        return request.method != "POST"
-
-    for endpoint in ("security.login", "security.two_factor_token_validation"):
-        view: Any = app.view_functions[endpoint]
-        limited: Any = limiter.limit(FROM_ONE_ADDRESS, exempt_when=only_posts)(view)
-        limited = limiter.limit(FOR_ONE_PERSON, key_func=_person_tried, exempt_when=only_posts)(limited)
-        app.view_functions[endpoint] = limited
-
-
-def _person_tried() -> str:
-    return f"person:{request.form.get('email', '').strip().lower()[:254] or get_remote_address()}"

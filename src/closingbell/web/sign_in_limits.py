@@ -1,0 +1,124 @@
+"""Wrong passwords and codes are slow to try: from one address, for one person, and in one browser.
+
+A browser in which a person signed in before has a count of its own for that person, so that whoever uses up the
+person's tries elsewhere does not lock the person out.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from functools import wraps
+from ipaddress import IPv6Address, ip_address
+from typing import Any
+
+from email_validator import EmailNotValidError, validate_email
+from flask import Flask, Response, abort, after_this_request, g, request, session
+from flask_security.signals import user_authenticated
+from itsdangerous import BadData, URLSafeTimedSerializer
+
+from closingbell.jobs.context import current_context
+from closingbell.usecases.sign_in_tries import Limit, give_back, take_try
+
+FROM_ONE_ADDRESS = Limit(5, timedelta(minutes=1))
+FOR_ONE_PERSON = Limit(10, timedelta(hours=1))
+KNOWN_FOR = timedelta(days=180)
+COOKIE = "closingbell_known"
+_CODE_ENDPOINT = "security.two_factor_token_validation"
+
+
+def limit_sign_in(app: Flask, secret_key: str) -> None:
+    """Count the tries of the sign-in and of its second step; those that succeed are given back."""
+    limits = _Limits(secret_key, is_secure=bool(app.config["SESSION_COOKIE_SECURE"]))
+    for endpoint in ("security.login", _CODE_ENDPOINT):
+        app.view_functions[endpoint] = limits.on(app.view_functions[endpoint])
+    user_authenticated.connect(limits.succeeded, app, weak=False)
+
+
+class _Limits:
+    """Whose try a request is, and what of it is left."""
+
+    def __init__(self, secret_key: str, *, is_secure: bool) -> None:
+        self._secret = f"closingbell sign-in {secret_key}".encode()
+        self._cookies = URLSafeTimedSerializer(secret_key, salt="closingbell known browser")
+        self._is_secure = is_secure
+        self._cookie = f"__Host-{COOKIE}" if is_secure else COOKIE
+
+    def on(self, view: Callable[..., Any]) -> Callable[..., Any]:
+        """The view, which refuses with 429 when no try is left."""
+
+        @wraps(view)
+        def limited(*args: Any, **more: Any) -> Any:
+            g.sign_in_tries = []
+            for key, limit in self._counts() if request.method == "POST" else ():
+                taken = take_try(current_context(), key, limit)
+                if taken is None:
+                    abort(429)
+                g.sign_in_tries.append(taken)
+            return view(*args, **more)
+
+        return limited
+
+    def succeeded(self, _app: Flask, user: Any, **_more: Any) -> None:
+        """Give the request's tries back, and know the browser from now on."""
+        give_back(current_context(), g.pop("sign_in_tries", []))
+        value = self._cookies.dumps([self._key("person", user.email), secrets.token_hex(8)])
+
+        @after_this_request
+        def know(response: Response) -> Response:
+            response.set_cookie(
+                self._cookie, value, max_age=KNOWN_FOR, secure=self._is_secure, httponly=True, samesite="Lax"
+            )
+            return response
+
+    def _counts(self) -> Iterator[tuple[str, Limit]]:
+        """What this try counts against, the address first: one that has no try left uses up nobody's."""
+        if request.endpoint == _CODE_ENDPOINT:
+            yield self._key("address", _network()), FROM_ONE_ADDRESS
+            yield self._key("code", str(session.get("tf_user_id", _network()))), FOR_ONE_PERSON
+            return
+        person = self._key("person", _name_tried())
+        known = self._known_as(person)
+        if known is not None:
+            yield self._key("browser", known), FOR_ONE_PERSON
+            return
+        yield self._key("address", _network()), FROM_ONE_ADDRESS
+        yield person, FOR_ONE_PERSON
+
+    def _known_as(self, person: str) -> str | None:
+        """The number of this browser where that person signed in with it before."""
+        try:
+            whose, number = self._cookies.loads(
+                request.cookies.get(self._cookie, ""), max_age=int(KNOWN_FOR.total_seconds())
+            )
+        except (BadData, ValueError, TypeError):
+            return None
+        return str(number) if whose == person else None
+
+    def _key(self, kind: str, text: str) -> str:
+        return hmac.new(self._secret, f"{kind}:{text}".encode(), hashlib.sha256).hexdigest()
+
+
+def _name_tried() -> str:
+    """The e-mail as the sign-in reads it: another spelling of one has no tries of its own."""
+    told: Any = request.get_json(silent=True) if request.is_json else request.form
+    text = str(told.get("email", "") if hasattr(told, "get") else "").strip()[:254]
+    try:
+        return validate_email(text, check_deliverability=False).normalized.lower()
+    except EmailNotValidError:
+        return text.lower()
+
+
+def _network() -> str:
+    """The address that asks; of IPv6 the network, for whoever has one address there has all of them."""
+    text = request.remote_addr or ""
+    try:
+        address = ip_address(text)
+    except ValueError:
+        return text
+    if isinstance(address, IPv6Address):
+        return str(int(address) >> 64) if address.ipv4_mapped is None else str(address.ipv4_mapped)
+    return text
