@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.conftest import THEMES, WIDTHS, Served
 
@@ -83,3 +83,14 @@ def test_every_page_fits_and_is_accessible(filled: Served, chromium: Browser, pa
                     wrong.append(f"{where}: {violation['id']} {nodes}")
             context.close()
     assert wrong == [], "\n".join(wrong)
+
+
+def test_the_charts_of_a_company_and_of_an_account_are_drawn(filled: Served, page: Page) -> None:
+    filled.sign_in(page)
+
+    page.goto(f"{filled.url}/companies/AAPL")
+    expect(page.locator("[data-chart] .cartesianlayer .trace").first).to_be_attached()
+    page.goto(f"{filled.url}/portfolio/1")
+    expect(page.locator("[data-portfolio-chart] .scatterlayer .trace")).to_have_count(1)
+    # Gross and net.
+    expect(page.locator("[data-income] .barlayer .trace")).to_have_count(2)

@@ -179,3 +179,53 @@ def statements_of(site: Site, act: Callable[[], object]) -> list[str]:
     finally:
         event.remove(site.context.database.engine, "before_cursor_execute", count)
     return sent
+
+
+def test_the_chart_tells_worth_by_day_and_income_by_month(ann: Site) -> None:
+    browser, path = ann.as_("member"), path_of(ann)
+    told = browser.get(path + "/chart").get_json()
+    worth = dict(zip(told["at"], told["worth"], strict=True))
+    # The first session after the first order; nothing is drawn of the months before there was anything.
+    assert (told["at"][0], told["currency"]) == ("2012-09-04", "USD")
+    assert (worth["2012-09-28"], worth["2012-10-31"], worth["2012-11-30"]) == (99961.65, 98396.75, 97897.27)
+    # 53.00 of Apple's, of which 7.95 are withheld; IBM's is paid in December.
+    assert told["income"] == {"months": ["2012-11"], "of": {"USD": {"gross": [53.0], "net": [45.05]}}}
+
+    before = browser.get(path + "/chart?on=2012-11-08&range=all").get_json()
+    assert before["at"] == ["2012-09-28", "2012-10-31", "2012-11-08"]
+    assert before["income"] == {"months": [], "of": {}}
+    weeks = browser.get(path + "/chart?range=5y").get_json()["at"]
+    assert (weeks[0], weeks[-1], len(weeks)) == ("2012-09-07", "2012-11-30", 13)
+    assert len(browser.get(path + "/chart?range=nonsense").get_json()["at"]) == len(told["at"])
+
+
+def test_the_months_between_two_incomes_are_told_as_nothing(site: Site) -> None:
+    site.house.orders(
+        "2012-09-03,DEPOSIT,,,10,0,USD 2012-09-28,INTEREST,,,2.00,0,USD "
+        "2012-11-16,INTEREST,,,1.00,0,EUR 2012-11-29,INTEREST,,,0.50,0,EUR"
+    )
+    site.house.command("accounts", "give", "Ann", "member@example.org")
+    told = site.as_("member").get(path_of(site) + "/chart").get_json()
+    assert told["income"] == {
+        "months": ["2012-09", "2012-10", "2012-11"],
+        "of": {"EUR": {"gross": [0, 0, 1.5], "net": [0, 0, 1.5]}, "USD": {"gross": [2, 0, 0], "net": [2, 0, 0]}},
+    }
+    # There is no rate from EUR to USD: not known, and not nothing.
+    assert (told["at"], told["worth"]) == (["2012-11-30"], [None])
+
+
+def test_an_accounts_page_may_draw_and_reads_without_scripts(ann: Site) -> None:
+    browser, path = ann.as_("member"), path_of(ann)
+    page = browser.get(path + "?range=all")
+    assert "style-src 'self' 'unsafe-inline'" in page.headers["Content-Security-Policy"]
+    assert "script-src 'self';" in page.headers["Content-Security-Policy"]
+    text = page.get_data(as_text=True)
+    library = re.search(r'src="(/chart-library/[^"]+)"', text)
+    assert library is not None
+    assert browser.get(library[1]).status_code == 200
+    assert f'data-portfolio-chart="{path}/chart?range=all&amp;on=2012-11-30"' in text
+    assert "Fri 2012-09-28 15,416.60 USD 84,545.05 USD – 99,961.65 USD" in plain_text(text)
+
+
+def test_another_persons_chart_is_not_there(ann: Site) -> None:
+    assert ann.as_("administrator").get(path_of(ann) + "/chart").status_code == 404

@@ -12,6 +12,7 @@ from closingbell.jobs.context import EXTENSION, JobContext
 from closingbell.jobs.registry import Registry
 from closingbell.web import (
     api_docs,
+    charts,
     companies,
     dividends,
     errors,
@@ -57,6 +58,7 @@ def add_pages(app: Flask, registry: Registry) -> None:
     now.add_routes(pages, registry)
     jobs.add_routes(pages, registry)
     runs.add_routes(pages, registry)
+    charts.add_routes(pages)
     companies.add_routes(pages)
     dividends.add_routes(pages)
     portfolio.add_routes(pages)

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import gzip
 from calendar import Calendar
 from datetime import date, timedelta
-from functools import lru_cache
-from importlib.metadata import version
-from importlib.resources import files
 from itertools import groupby
 from typing import Any
 
-from flask import Blueprint, Response, abort, flash, jsonify, make_response, redirect, render_template, request, url_for
+from flask import Blueprint, abort, flash, jsonify, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_security import current_user
 
@@ -24,9 +20,9 @@ from closingbell.queries.companies import DayState
 from closingbell.queries.quarantine import QuarantinedView, list_quarantined
 from closingbell.queries.symbols import list_symbols
 from closingbell.usecases import quarantine
+from closingbell.web.charts import page_with_chart
 from closingbell.web.dividends import LONGEST_WHY
 from closingbell.web.guard import Right, needs, note
-from closingbell.web.headers import POLICY
 from closingbell.web.looks import NEW_YORK
 
 PER_PAGE = 100
@@ -42,9 +38,6 @@ USUAL_RANGE = "1y"
 COVERED = timedelta(days=365)
 NEWEST_BARS = 10
 
-# The chart library styles what it draws through the elements themselves; scripts stay ours.
-_CHART_POLICY = POLICY.replace("style-src 'self'", "style-src 'self' 'unsafe-inline'")
-_LIBRARY = "plotly.min.js"
 # decision -> the question, the use case, and what is true afterwards.
 DECISIONS = {
     "accept": ("Store this bar as it is?", quarantine.accept_bar, "is stored"),
@@ -58,7 +51,6 @@ def add_routes(pages: Blueprint) -> None:
     pages.add_url_rule("/companies", "companies", show_companies)
     pages.add_url_rule("/companies/<symbol>", "company", show_company)
     pages.add_url_rule("/companies/<symbol>/chart", "chart", send_chart)
-    pages.add_url_rule(f"/chart-library/<release>/{_LIBRARY}", "chart_library", send_library)
     pages.add_url_rule(_BAR, "ask_bar", ask_bar)
     pages.add_url_rule(_BAR, "do_bar", do_bar, methods=["POST"])
 
@@ -92,29 +84,24 @@ def show_company(symbol: str) -> ResponseReturnValue:
     states = companies.load_day_states(context.database, symbol, first=today - COVERED, now=context.clock.now())
     [names] = list_symbols(context.database, symbols=(symbol,))
     bars = load_series(context.database, symbol, first=today - timedelta(days=30), adjusted=is_adjusted).bars
-    page = make_response(
-        render_template(
-            "company.html",
-            company=company,
-            names=names,
-            span=span,
-            ranges=RANGES,
-            is_adjusted=is_adjusted,
-            library=url_for("pages.chart_library", release=version("plotly")),
-            months=_months(states),
-            counts=_counts(states),
-            bars=bars[-NEWEST_BARS:][::-1],
-            actions=sorted(
-                list_actions(context.database, symbols=(symbol,), waiting_only=False),
-                key=lambda one: one.ex_date,
-                reverse=True,
-            ),
-            waiting=list_quarantined(context.database, symbols=(symbol,)),
-            revisions=companies.list_revisions(context.database, symbol),
-        )
+    return page_with_chart(
+        "company.html",
+        company=company,
+        names=names,
+        span=span,
+        ranges=RANGES,
+        is_adjusted=is_adjusted,
+        months=_months(states),
+        counts=_counts(states),
+        bars=bars[-NEWEST_BARS:][::-1],
+        actions=sorted(
+            list_actions(context.database, symbols=(symbol,), waiting_only=False),
+            key=lambda one: one.ex_date,
+            reverse=True,
+        ),
+        waiting=list_quarantined(context.database, symbols=(symbol,)),
+        revisions=companies.list_revisions(context.database, symbol),
     )
-    page.headers["Content-Security-Policy"] = _CHART_POLICY
-    return page
 
 
 @needs(Right.VIEWER)
@@ -144,23 +131,6 @@ def _drawn(labels: list[str], bars: Any, currency: str | None) -> dict[str, Any]
 def _event(one: ActionView) -> dict[str, str]:
     mark = "S" if one.numerator else "D"
     return {"at": one.ex_date.isoformat(), "mark": mark, "words": one.words, "state": one.state}
-
-
-@needs(Right.VIEWER)
-def send_library(release: str) -> ResponseReturnValue:
-    """The chart library as it comes with its package; an address holds for one release, so it may be kept for good."""
-    if release != version("plotly"):
-        abort(404)
-    response = Response(_library(), mimetype="text/javascript")
-    response.headers["Content-Encoding"] = "gzip"
-    response.headers["Cache-Control"] = "private, max-age=31536000, immutable"
-    response.set_etag(f"plotly-{release}")
-    return response.make_conditional(request)
-
-
-@lru_cache(maxsize=1)
-def _library() -> bytes:
-    return gzip.compress((files("plotly") / "package_data" / _LIBRARY).read_bytes(), 6, mtime=0)
 
 
 @needs(Right.ADMINISTRATOR)

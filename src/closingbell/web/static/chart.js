@@ -1,12 +1,8 @@
 // Draws the chart of a company; its newest numbers stand in the table below it, for whoever runs no scripts.
 
-const place = document.querySelector("[data-chart]");
+import { begin, colours, plot } from "./charts.js";
 
-function colours() {
-  const of = getComputedStyle(document.documentElement);
-  const named = (name) => of.getPropertyValue(name).trim();
-  return { ink: named("--ink"), line: named("--line"), ground: named("--raised"), up: named("--good"), down: named("--bad"), dim: named("--dim"), accent: named("--accent") };
-}
+const place = document.querySelector("[data-chart]");
 
 function draw(told) {
   const tint = colours();
@@ -36,29 +32,13 @@ function draw(told) {
       hovertext: events.map((one) => `${one.at}: ${one.words}, ${one.state}`), hoverinfo: "text",
     },
   ];
-  const axis = { gridcolor: tint.line, zerolinecolor: tint.line, linecolor: tint.line, fixedrange: false };
-  const layout = {
-    height: 460, margin: { l: 60, r: 12, t: 12, b: 36 }, showlegend: false, dragmode: "pan", hovermode: "x unified",
-    paper_bgcolor: tint.ground, plot_bgcolor: tint.ground, font: { color: tint.ink, family: "system-ui, sans-serif" },
+  plot(place, traces, {
+    height: 460,
     // As names, not as dates: days without a session leave no hole.
-    xaxis: { ...axis, type: "category", nticks: Math.max(2, Math.floor(place.clientWidth / 130)), tickangle: 0, rangeslider: { visible: false }, anchor: "y2" },
-    yaxis: { ...axis, domain: [0.26, 1], title: { text: told.currency ?? "" } },
-    yaxis2: { ...axis, domain: [0, 0.2], fixedrange: true, nticks: 3 },
-  };
-  place.replaceChildren();
-  window.Plotly.newPlot(place, traces, layout, { responsive: true, displaylogo: false, displayModeBar: false, scrollZoom: false });
+    xaxis: { type: "category", rangeslider: { visible: false }, anchor: "y2" },
+    yaxis: { domain: [0.26, 1], title: { text: told.currency ?? "" } },
+    yaxis2: { domain: [0, 0.2], fixedrange: true, nticks: 3 },
+  });
 }
 
-async function begin() {
-  const answer = await fetch(place.dataset.chart, { headers: { Accept: "application/json" } });
-  if (!answer.ok) {
-    place.textContent = "The chart could not be loaded; the newest bars are in the table below.";
-    return;
-  }
-  const told = await answer.json();
-  draw(told);
-  document.addEventListener("themechange", () => draw(told));
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => draw(told));
-}
-
-if (place && window.Plotly) begin();
+if (place && window.Plotly) begin(place.dataset.chart, [place], draw);
