@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -53,6 +54,13 @@ def count_unread(database: Database, user_id: int) -> int:
     query = select(func.count()).where(Notification.user_id == user_id, Notification.read_at.is_(None))
     with database.read() as connection:
         return connection.scalar(query) or 0
+
+
+def has_any_of(database: Database, ids: Sequence[int], *, user_id: int) -> bool:
+    """Whether at least one of these messages is that person's."""
+    query = select(Notification.id).where(Notification.id.in_(ids), Notification.user_id == user_id).limit(1)
+    with database.read() as connection:
+        return connection.scalar(query) is not None
 
 
 def _find_user(connection: Connection, email: str) -> int:

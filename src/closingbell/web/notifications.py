@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, redirect, render_template, request, url_for
+from flask import Blueprint, abort, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_security import current_user
 
 from closingbell.jobs.context import current_context
-from closingbell.queries.notifications import list_notifications
+from closingbell.queries.notifications import has_any_of, list_notifications
 from closingbell.usecases.notifications import mark_read
 from closingbell.web.guard import Right, needs
 
@@ -32,7 +32,11 @@ def notifications() -> ResponseReturnValue:
 
 @needs(Right.MEMBER)
 def read_notifications() -> ResponseReturnValue:
-    """Mark one message, or all that were shown, as read."""
-    ids = [int(text) for text in request.form.getlist("id") if text.isdecimal() and len(text) < 19]
-    mark_read(current_context(), ids, user_id=current_user.id)
+    """Mark one message, or all that were shown, as read; another person's is answered as one that does not exist."""
+    sent, context = request.form.getlist("id")[:SHOWN], current_context()
+    ids = [int(text) for text in sent if text.isdecimal() and text.isascii() and len(text) < 19]
+    # Some of what was shown may have been cleared away meanwhile; the rest is marked all the same.
+    if sent and not has_any_of(context.database, ids, user_id=current_user.id):
+        abort(404)
+    mark_read(context, ids, user_id=current_user.id)
     return redirect(url_for("pages.notifications"))
