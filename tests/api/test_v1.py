@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 from pyarrow import parquet
+from sqlalchemy import update
 from werkzeug.test import TestResponse
 
-from closingbell.models import Order
+from closingbell.models import Order, PriceHistory
 from closingbell.usecases import people
 from tests.web.conftest import Site, _quick_hash, site, sqlite_tables_url  # noqa: F401
 
@@ -91,6 +92,13 @@ def test_bars_in_every_form(program: Program) -> None:
     assert (str(row["date"]), str(row["close"]), row["volume"]) == ("2012-11-30", "585.280000", 13_975_700)
     adjusted = program.get("/companies/AAPL/bars?from=2012-11-06&to=2012-11-06&adjusted=true")
     assert adjusted["items"][0]["close"] == "580.1995"
+
+
+def test_no_cell_of_a_csv_is_run_by_a_spreadsheet(program: Program) -> None:
+    with program.site.context.database.write() as connection:
+        connection.execute(update(PriceHistory).values(flag="=1+1"))
+    lines = program.call("GET", "/companies/AAPL/bars?from=2012-11-30&format=csv").get_data(as_text=True).splitlines()
+    assert lines[1].endswith(",'=1+1")
 
 
 def test_bars_go_on_by_day(program: Program) -> None:

@@ -1,17 +1,22 @@
 from __future__ import annotations
 
 import gc
+import re
 import threading
 import time
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
 
 import pytest
 import structlog
 from hypothesis import given
 from hypothesis import strategies as st
 
+import closingbell
 from closingbell import calendars
 from closingbell.errors import DeadlineExceededError, NaiveDatetimeError, UsageError
+from closingbell.queries.csv_text import csv_lines
 from closingbell.utils.clock import FixedClock, OffsetClock, require_aware
 from closingbell.utils.collecting import cycles_kept
 from closingbell.utils.deadlines import DeadlinePool
@@ -22,7 +27,49 @@ from closingbell.utils.text import formula_safe, listed
 def test_no_cell_starts_like_a_formula(text: str) -> None:
     safe = formula_safe(text)
     assert not safe or safe[0] not in "=+-@\t\r\n\0"
-    assert safe.removeprefix("'") == text or safe == text
+    # Nothing but apostrophes is added.
+    assert safe.replace("'", "") == text.replace("'", "")
+
+
+@pytest.mark.parametrize(
+    ("text", "safe"),
+    [
+        ("=cmd|' /C calc'!A0", "'=cmd|' /C calc'!A0"),
+        ("  =1+1", "'  =1+1"),
+        ("\ufeff@SUM(A1)", "'\ufeff@SUM(A1)"),
+        ("\uff1d1+1", "'\uff1d1+1"),
+        ("Smith; =1+1", "Smith; '=1+1"),
+        ('Smith;"=1+1"', 'Smith;"\'=1+1"'),
+        ("one\n-two", "one\n'-two"),
+        ("<script>alert(1)</script>", "<script>alert(1)</script>"),
+        ("BRK-B", "BRK-B"),
+        ("a = b", "a = b"),
+        ("", ""),
+    ],
+)
+def test_a_formula_gets_an_apostrophe_wherever_a_cell_may_begin(text: str, safe: str) -> None:
+    assert formula_safe(text) == safe
+
+
+def test_csv_keeps_numbers_and_dates_and_defuses_text() -> None:
+    rows = [
+        ["=1+1", Decimal("-12.5"), -3, None, True, date(2012, 11, 30), datetime(2012, 11, 30, 21, 31, tzinfo=UTC)],
+        ['a "b", c', Decimal("0.000001"), 0, "", False, date(2012, 12, 3), None],
+    ]
+    assert list(csv_lines(["text", "price", "n", "none", "is", "day", "at"], rows)) == [
+        "text,price,n,none,is,day,at\n",
+        "'=1+1,-12.50,-3,,true,2012-11-30,2012-11-30T21:31:00+00:00\n",
+        '"a ""b"", c",0.000001,0,,false,2012-12-03,\n',
+    ]
+    assert list(csv_lines(["text"], [])) == ["text\n"]
+
+
+def test_nobody_else_writes_csv() -> None:
+    source = Path(closingbell.__file__).parent
+    writers = [
+        path.name for path in source.rglob("*.py") if re.search(r"csv\.(writer|DictWriter)", path.read_text("utf-8"))
+    ]
+    assert writers == ["csv_text.py"]
 
 
 def test_a_long_list_is_cut_and_counted() -> None:

@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import sys
 from collections.abc import Iterator, Sequence
 from datetime import date
-from decimal import Decimal
-from itertools import chain
-from typing import Any, TextIO
+from typing import TextIO
 
 import click
 from flask.cli import with_appcontext
 
 from closingbell.commands.output import NEW_YORK, Command, DateType, symbols_option, to_json
-from closingbell.domain.money import plain
 from closingbell.errors import UsageError
 from closingbell.jobs.context import current_context
+from closingbell.queries.csv_text import csv_lines
 from closingbell.queries.exports import COLUMNS, EXPORTS, Range, Row, export_rows
 from closingbell.stores.marks import require_tables
-from closingbell.utils.text import formula_safe
 
 
 @click.command("export", cls=Command)
@@ -42,23 +38,7 @@ def export(what: str, format_: str, symbols: tuple[str, ...] | None, first: date
 
 
 def _write_csv(out: TextIO, columns: Sequence[str], rows: Iterator[Row]) -> None:
-    """CSV whose text cells no spreadsheet runs; numbers stay numbers."""
-    # The first row is asked for before the heading is written: an error then leaves nothing half done.
-    first = next(rows, None)
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(columns)
-    for row in chain([first] if first else [], rows):
-        writer.writerow([_cell(row[name]) for name in columns])
-
-
-def _cell(value: Any) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, Decimal):
-        return plain(value)
-    if isinstance(value, str):
-        return formula_safe(value)
-    return value.isoformat() if hasattr(value, "isoformat") else str(value)
+    out.writelines(csv_lines(columns, ([row[name] for name in columns] for row in rows)))
 
 
 def _write_json(out: TextIO, columns: Sequence[str], rows: Iterator[Row]) -> None:

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "\0")
+# A wide sign is a sign too where Chinese, Japanese or Korean is written.
+_SIGNS = "=+@\uff1d\uff0b\uff0d\uff20-"
+# What a spreadsheet may skip before it looks for a sign.
+_SKIPPED = r"\s\0\ufeff\u200b"
+_STARTS = re.compile(rf"[\t\r\n\0]|[{_SKIPPED}]*[{_SIGNS}]")
+# Where semicolons or tabs part cells, as in much of Europe, a cell of ours may be read as several.
+_STARTS_INSIDE = re.compile(rf"([;|\t\r\n][{_SKIPPED}\"']*)(?=[{_SIGNS}])")
 
 
 def formula_safe(cell: str) -> str:
-    """Text that a spreadsheet shows and never runs: a leading formula sign gets an apostrophe before it."""
-    return f"'{cell}" if cell.startswith(_FORMULA_STARTS) else cell
+    """Text that a spreadsheet shows and never runs: a sign that begins a formula gets an apostrophe before it."""
+    safe = _STARTS_INSIDE.sub(r"\1'", cell)
+    return f"'{safe}" if _STARTS.match(safe) else safe
 
 
 def listed(names: Sequence[str], *, limit: int = 10) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import io
 from collections.abc import Sequence
 from datetime import date, timedelta
@@ -15,7 +14,6 @@ from werkzeug.exceptions import NotFound
 
 from closingbell.api.v1.asking import ID, MOST, NO_NUL, Limited, Ranged, page
 from closingbell.api.v1.schemas import page_of, schema_of
-from closingbell.domain.money import plain
 from closingbell.errors import SettingsError, UsageError
 from closingbell.jobs.context import current_context
 from closingbell.queries import companies
@@ -23,6 +21,7 @@ from closingbell.queries.actions import ActionDetail, ActionView, list_actions, 
 from closingbell.queries.bars import DailyBar, load_series
 from closingbell.queries.companies import CompanyLine, DayState, MinuteView
 from closingbell.queries.coverage import CompanyCoverage, load_coverage
+from closingbell.queries.csv_text import csv_lines
 
 CSV, PARQUET = "text/csv", "application/vnd.apache.parquet"
 _BARS = page_of(DailyBar)
@@ -165,18 +164,8 @@ def _dated(response: Response, bars: Sequence[DailyBar]) -> Response:
     return response
 
 
-def _cells(bar: DailyBar) -> list[Any]:
-    prices = [plain(getattr(bar, name)) for name in ("open", "high", "low", "close")]
-    is_provisional = "true" if bar.is_provisional else "false"
-    return [bar.date, *prices, bar.volume, is_provisional, bar.provider, bar.fetched_at.isoformat(), bar.flag or ""]
-
-
 def _as_csv(bars: Sequence[DailyBar]) -> str:
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(_COLUMNS)
-    writer.writerows(_cells(bar) for bar in bars)
-    return text.getvalue()
+    return "".join(csv_lines(_COLUMNS, ([getattr(bar, name) for name in _COLUMNS] for bar in bars)))
 
 
 def _as_parquet(bars: Sequence[DailyBar]) -> bytes:
