@@ -28,6 +28,7 @@ def _addresses(served: Served) -> list[str]:
         "/quarantine/1/accept",
         "/dividends/1",
         "/dividends/1/apply",
+        "/dividends/1/edit",
         "/portfolio/1",
         "/portfolio/1/dividends",
         "/portfolio/1/payments/2",

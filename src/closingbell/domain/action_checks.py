@@ -9,6 +9,7 @@ from fractions import Fraction
 
 from closingbell.domain.actions import PAYING, AcceptedKind, Facts
 from closingbell.domain.money import BIGINT_MAX
+from closingbell.domain.orders import SYMBOL
 
 _CURRENCY = re.compile(r"[A-Z]{3}")
 _RATIO = re.compile(r"\s*(\d+)\s*[:/]\s*(\d+)\s*")
@@ -56,6 +57,8 @@ def _of_shares(facts: Facts) -> Iterator[str]:
         yield f"a reverse split gives fewer shares than there were: {facts.numerator}:{facts.denominator} does not"
     if facts.kind is AcceptedKind.SPIN_OFF and not facts.child_symbol:
         yield "a spin-off needs the symbol of the company spun off (--child)"
+    if facts.child_symbol and not SYMBOL.fullmatch(facts.child_symbol):
+        yield f"the company spun off: {facts.child_symbol!r} is not a symbol, as in AAPL or VOD.L"
 
 
 def _of_terms(facts: Facts) -> Iterator[str]:

@@ -48,7 +48,7 @@ SIGNED = ("INTEREST", "FEE", "TAX", "COST_CHANGE")
 _MAY_NAME_A_COMPANY = ("INTEREST", "FEE", "TAX")
 # Before this nothing is kept: no recorded price, no calendar, and most likely a typing error.
 FIRST_DATE = date(1950, 1, 1)
-_SYMBOL = re.compile(r"[A-Z0-9^][A-Z0-9.^=-]{0,31}")
+SYMBOL = re.compile(r"[A-Z0-9^][A-Z0-9.^=-]{0,31}")
 _CURRENCY = re.compile(r"[A-Z]{3}")
 _SCALES = {
     "quantity": QUANTITY_SCALE, "price": PRICE_SCALE, "amount": MONEY_SCALE, "fee": MONEY_SCALE, "tax": MONEY_SCALE,
@@ -93,7 +93,7 @@ def _check_frame(draft: OrderDraft, today: date) -> Iterator[str]:
     for name, code in (("currency", draft.currency), ("counter currency", draft.counter_currency or draft.currency)):
         if not _CURRENCY.fullmatch(code):
             yield f"{name} {code!r} is not three letters, as in USD"
-    if draft.symbol is not None and not _SYMBOL.fullmatch(draft.symbol):
+    if draft.symbol is not None and not SYMBOL.fullmatch(draft.symbol):
         yield f"symbol {draft.symbol!r} is not a symbol, as in AAPL or VOD.L"
     if draft.symbol is None and draft.type in COMPANY_TYPES:
         yield f"a {draft.type} is about a company: name its symbol"

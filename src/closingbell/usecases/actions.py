@@ -15,6 +15,7 @@ from closingbell.domain.action_checks import problems_of
 from closingbell.domain.action_judging import Print, RowVerdict
 from closingbell.domain.action_words import in_words, why_held
 from closingbell.domain.actions import PAYING, AcceptedAction, AcceptedKind, Facts, PayDateStatus
+from closingbell.domain.orders import SYMBOL
 from closingbell.domain.settlement import US_MARKETS, cycles_of, derive_ex_date, is_us_bank_holiday
 from closingbell.errors import UsageError
 from closingbell.jobs.context import JobContext
@@ -32,17 +33,21 @@ _BEFORE_RECORD = timedelta(days=60)
 
 @dataclass(frozen=True, slots=True)
 class TypedAction:
-    """An action as a person enters it; without an ex-date it follows from the record date."""
+    """An action as a person enters it; without an ex-date it follows from the record date.
+
+    ``seq`` is the number among those of its kind and day that was promised before; None takes the next one.
+    """
 
     symbol: str
     kind: AcceptedKind
     ex_date: date | None = None
     facts: Mapping[str, Any] = field(default_factory=dict)
     is_second: bool = False
+    seq: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class _Dated:
+class Dated:
     """An ex-date that follows from a record date, and the sessions around it."""
 
     ex_date: date
@@ -85,30 +90,45 @@ def reinstate_action(context: JobContext, action_id: int, *, by: str, why: str) 
 
 
 def edit_action(
-    context: JobContext, action_id: int, changes: Mapping[str, Any], *, by: str, why: str
+    context: JobContext, action_id: int, changes: Mapping[str, Any], *, by: str, why: str, version: int | None = None
 ) -> AcceptedAction:
-    """Change facts of an action; from then on no provider changes them. A hold stays until it is applied."""
+    """Change facts of an action; from then on no provider changes them. A hold stays until it is applied.
+
+    With ``version``, only while that is the newest one.
+    """
     if not changes:
         raise UsageError("say what is to be changed; closingbell actions edit --help lists it")
-    told = None if "ex_date" in changes else _ex_date_asked_for(context, action_id, changes.get("record_date"))
-
-    def edited(connection: Connection, action: AcceptedAction) -> AcceptedAction:
-        facts = _with(action.facts, changes)
-        if facts == action.facts:
-            raise UsageError(f"{action.id} is like that already")
-        after = replace(action, facts=facts, is_user_entered=True)
-        if told is not None:
-            after = _dated(connection, after, told)
-        _require_sound(after.facts, after.is_held)
-        _require_free(connection, action, after.facts)
-        return after
-
-    return _decide(context, action_id, edited, by=by, why=f"edited: {why}", why_given=why)
+    told = ex_date_asked_for(context, action_id, changes)
+    decide = partial(edited, changes=changes, told=told, version=version)
+    return _decide(context, action_id, decide, by=by, why=f"edited: {why}", why_given=why)
 
 
-def _ex_date_asked_for(context: JobContext, action_id: int, record_date: date | None) -> _Dated | None:
-    """The ex-date that a record date asks for, and the sessions around it; None where none was given."""
-    if record_date is None:
+def edited(
+    connection: Connection,
+    action: AcceptedAction,
+    *,
+    changes: Mapping[str, Any],
+    told: Dated | None,
+    version: int | None = None,
+) -> AcceptedAction:
+    """The action with changed facts; raise UsageError where that cannot be."""
+    if version is not None and version != action.version:
+        raise UsageError(f"{action.id} was changed by somebody else meanwhile; look again")
+    facts = with_changes(action.facts, changes)
+    if facts == action.facts:
+        raise UsageError(f"{action.id} is like that already")
+    after = replace(action, facts=facts, is_user_entered=True)
+    if told is not None:
+        after = _dated(connection, after, told)
+    _require_sound(after.facts, after.is_held)
+    _require_free(connection, action, after.facts)
+    return after
+
+
+def ex_date_asked_for(context: JobContext, action_id: int, changes: Mapping[str, Any]) -> Dated | None:
+    """The ex-date that a record date asks for, and the sessions around it; None where none was given alone."""
+    record_date: date | None = changes.get("record_date")
+    if record_date is None or "ex_date" in changes:
         return None
     now = context.clock.now()
     with context.database.read() as connection:
@@ -117,10 +137,10 @@ def _ex_date_asked_for(context: JobContext, action_id: int, record_date: date | 
     if company is None:
         return None
     sessions = load_session_list(context, company.mic, record_date - _BEFORE_RECORD, now=now).dates
-    return _Dated(_ex_date(context, company, record_date, now), sessions)
+    return Dated(_ex_date(context, company, record_date, now), sessions)
 
 
-def _dated(connection: Connection, action: AcceptedAction, told: _Dated) -> AcceptedAction:
+def _dated(connection: Connection, action: AcceptedAction, told: Dated) -> AcceptedAction:
     """The action with the ex-date of its record date, where they differ by one session; held where that matters."""
     first, last = sorted((action.ex_date, told.ex_date))
     between = [day for day in told.sessions if first <= day < last]
@@ -134,17 +154,25 @@ def _dated(connection: Connection, action: AcceptedAction, told: _Dated) -> Acce
 
 def add_action(context: JobContext, typed: TypedAction, *, by: str, why: str) -> AcceptedAction:
     """Enter an action that no provider tells of; raise UsageError when it cannot be, or is kept already."""
-    reason, actor, now = checked_reason(why), checked_name(by), context.clock.now()
-    with context.database.read() as connection:
-        company = companies.load_by_symbol(connection, [typed.symbol]).get(typed.symbol)
+    reason, actor = checked_reason(why), checked_name(by)
+    company, facts = read_typed(context, typed)
+    change = Change(PERSON, actor, f"entered: {reason}", context.clock.now())
+    return context.database.write_unit(partial(_add, company=company, facts=facts, typed=typed, change=change))
+
+
+def read_typed(context: JobContext, typed: TypedAction) -> tuple[CompanyFacts, Facts]:
+    """Whose action it is, and what would be kept of it; raise UsageError where that makes no sense."""
+    company = None
+    if SYMBOL.fullmatch(typed.symbol):
+        with context.database.read() as connection:
+            company = companies.load_by_symbol(connection, [typed.symbol]).get(typed.symbol)
     if company is None:
         raise UsageError(f"{typed.symbol}: no company of that symbol is known here")
-    ex_date = typed.ex_date or _ex_date(context, company, typed.facts.get("record_date"), now)
+    ex_date = typed.ex_date or _ex_date(context, company, typed.facts.get("record_date"), context.clock.now())
     money = company.currency or "" if typed.kind in PAYING else ""
-    facts = _with(Facts(kind=typed.kind, ex_date=ex_date, currency=money), typed.facts)
+    facts = with_changes(Facts(kind=typed.kind, ex_date=ex_date, currency=money), typed.facts)
     _require_sound(facts, is_held=False)
-    change = Change(PERSON, actor, f"entered: {reason}", now)
-    return context.database.write_unit(partial(_add, company=company, facts=facts, typed=typed, change=change))
+    return company, facts
 
 
 def _ex_date(context: JobContext, company: CompanyFacts, record_date: date | None, now: datetime) -> date:
@@ -166,6 +194,16 @@ def _ex_date(context: JobContext, company: CompanyFacts, record_date: date | Non
 def _add(
     connection: Connection, company: CompanyFacts, facts: Facts, typed: TypedAction, change: Change
 ) -> AcceptedAction:
+    seq = next_seq(connection, company, facts, typed)
+    _require_child(connection, facts, change.at)
+    return actions.store_new(connection, NewAction(company.id, facts, change, seq=seq, is_user_entered=True))
+
+
+def next_seq(connection: Connection, company: CompanyFacts, facts: Facts, typed: TypedAction) -> int:
+    """The number of a new action among those of its kind, day and currency.
+
+    Raise UsageError where there is one and no second is meant, or where the number is not the promised one any more.
+    """
     there = [
         action
         for action in actions.load_actions(connection, [company.id], first=facts.ex_date, last=facts.ex_date).get(
@@ -177,11 +215,12 @@ def _add(
         first = there[0]
         raise UsageError(
             f"{company.symbol} has a {in_words(first.facts)} on {first.ex_date} already (number {first.id}); "
-            "edit it, or enter another one of the same day with --second"
+            "edit it, or say that this is another one of the same day (--second)"
         )
-    _require_child(connection, facts, change.at)
     seq = max((action.seq for action in there), default=-1) + 1
-    return actions.store_new(connection, NewAction(company.id, facts, change, seq=seq, is_user_entered=True))
+    if typed.seq not in (None, seq):
+        raise UsageError(f"another one of {facts.ex_date} was entered meanwhile; look again")
+    return seq
 
 
 def _decide(
@@ -262,7 +301,7 @@ def _facts_of_print(facts: Facts, one: Print) -> Facts:
     return replace(facts, ex_date=row.ex_date, amount=row.amount)
 
 
-def _with(facts: Facts, changes: Mapping[str, Any]) -> Facts:
+def with_changes(facts: Facts, changes: Mapping[str, Any]) -> Facts:
     """Facts with what a person says; a pay date of theirs is confirmed."""
     changed = replace(facts, **changes)
     if "pay_date" in changes:

@@ -11,6 +11,7 @@ from closingbell.api.v1 import add_api_v1
 from closingbell.jobs.context import EXTENSION, JobContext
 from closingbell.jobs.registry import Registry
 from closingbell.web import (
+    action_entry,
     api_docs,
     charts,
     companies,
@@ -61,6 +62,7 @@ def add_pages(app: Flask, registry: Registry) -> None:
     charts.add_routes(pages)
     companies.add_routes(pages)
     dividends.add_routes(pages)
+    action_entry.add_routes(pages)
     portfolio.add_routes(pages)
     orders.add_routes(pages)
     payments.add_routes(pages)
