@@ -73,7 +73,7 @@ def end_run(api: Api, run_id: int, *failed: str) -> None:
             message="done",
             items=items,
             error_message=None,
-            request_count=1,
+            requests_by_provider={"yahoo": 1},
             now=NOW + timedelta(seconds=4),
         )
 
@@ -449,6 +449,7 @@ def test_request_leads_to_its_run(api_house: tuple[Api, House]) -> None:
     run = api.get(f"/scheduler/runs/{run_id}").json
     assert (run["status"], run["trigger"], run["requested_by"]) == ("SUCCESS", "api", "token:operate")
     assert run["started_at"] == "2012-11-30T21:31:00+00:00"
+    assert run["requests_by_provider"] == {"yahoo": house.market.request_count}
     assert [(item["symbol"], item["outcome"], item["covered_count"]) for item in run["items"]] == [
         ("AAPL", "stored", 2)
     ]

@@ -222,6 +222,9 @@ def test_runs_with_what_became_of_each_company(program: Program) -> None:
     [daily] = program.get("/runs?job_name=daily_price_update")["items"]
     detail = program.get(f"/runs/{daily['id']}")
     assert [(one["symbol"], one["outcome"]) for one in detail["items"]] == [("AAPL", "stored")]
+    every = [run["requests_by_provider"].get("yahoo", 0) for run in program.get("/runs")["items"]]
+    assert detail["run"]["requests_by_provider"] == {"yahoo": every[-1]}
+    assert sum(every) == program.site.house.market.request_count > 0
     assert {one["id"] for one in program.get("/jobs")["items"]} >= {"daily_price_update", "dividend_processor"}
     assert program.get("/notifications")["next"] is None
 

@@ -52,7 +52,7 @@ def leave(
         if status != "RUNNING":
             job_log.finish_run(
                 connection, run_id, OWNER, status=RunStatus(status), message="", items=items,  # type: ignore[arg-type]
-                error_message=None, request_count=0, now=at,
+                error_message=None, requests_by_provider={}, now=at,
             )  # fmt: skip
         return run_id
 

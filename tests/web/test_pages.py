@@ -88,6 +88,7 @@ def test_a_run_shows_what_each_company_came_to(site: Site) -> None:
     assert "1 daily_price_update partial" in listed
     assert "failed 1 company: symbol unknown" in run.lower()
     assert "Yahoo does not know this symbol" in run
+    assert f"Requests {site.house.market.request_count} to yahoo" in run
     assert "Retry failed" not in run
     assert "Retry failed" in plain_text(site.as_("administrator").text("/runs/1"))
 

@@ -24,7 +24,7 @@ from closingbell.commands.output import (
     print_json,
     symbols_option,
 )
-from closingbell.domain.runs import GOOD_OUTCOMES, ItemOutcome, Outcome, RunStatus, RunSummary
+from closingbell.domain.runs import GOOD_OUTCOMES, ItemOutcome, Outcome, RunStatus, RunSummary, requests_in_words
 from closingbell.jobs.context import JOBS_EXTENSION, JobContext, Progress, current_context
 from closingbell.jobs.dividend_processor import process_after_prices
 from closingbell.jobs.price_planning import Plan, Selection, plan_refresh, plan_sweep
@@ -176,7 +176,7 @@ def print_summary(summary: RunSummary) -> None:
         f"skipped {_count(summary, Outcome.SKIPPED)}, unchanged {_count(summary, Outcome.UNCHANGED)}; "
         f"{sum(item.stored_count for item in summary.items)} bars stored, "
         f"{sum(item.changed_count for item in summary.items)} changed, "
-        f"{summary.request_count} requests (run {summary.run_id})"
+        f"requests: {requests_in_words(summary.request_count, summary.requests_by_provider)} (run {summary.run_id})"
     )
     skipped = [item for item in summary.items if item.outcome is Outcome.SKIPPED]
     if skipped:

@@ -11,6 +11,7 @@ import click
 from flask.cli import with_appcontext
 
 from closingbell.commands.output import NEW_YORK, Command, format_option, new_york, print_json, print_rows
+from closingbell.domain.runs import requests_in_words
 from closingbell.jobs.context import current_context
 from closingbell.queries.runs import RunFilter, RunView, recent_runs
 from closingbell.stores.database import Database
@@ -128,5 +129,6 @@ COLUMNS: dict[str, Callable[[RunView], str]] = {
     "trigger": _trigger,
     "stocks": lambda run: str(run.stocks_processed),
     "failed": lambda run: str(run.stocks_failed),
+    "requests": lambda run: requests_in_words(run.request_count, run.requests_by_provider),
     "message": _message,
 }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -52,7 +52,10 @@ class ItemOutcome:
 
 @dataclass(frozen=True, slots=True)
 class RunSummary:
-    """A finished run; ``expected_count`` and ``covered_count`` are sessions over all companies."""
+    """A finished run; ``expected_count`` and ``covered_count`` are sessions over all companies.
+
+    ``request_count`` requests were sent for it, repeated ones too: ``requests_by_provider`` of them to each.
+    """
 
     run_id: int
     job_name: str
@@ -62,6 +65,7 @@ class RunSummary:
     expected_count: int
     covered_count: int
     request_count: int
+    requests_by_provider: Mapping[str, int]
 
     @property
     def failed(self) -> list[ItemOutcome]:
@@ -107,6 +111,14 @@ def status_from_coverage(items: Sequence[ItemOutcome]) -> RunStatus:
     if covered >= expected and not failed:
         return RunStatus.SUCCESS
     return RunStatus.FAILED if covered == 0 else RunStatus.PARTIAL
+
+
+def requests_in_words(count: int, by_provider: Mapping[str, int]) -> str:
+    """What a run cost: ``1,204 to yahoo``, ``15: 3 to tiingo, 12 to yahoo``; a number where nobody wrote down whom."""
+    told = ", ".join(f"{number:,} to {name}" for name, number in by_provider.items())
+    if not told:
+        return f"{count:,}"
+    return told if len(by_provider) == 1 else f"{count:,}: {told}"
 
 
 def in_words(job_name: str, items: Sequence[ItemOutcome], newest: str) -> str:

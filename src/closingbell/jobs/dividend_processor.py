@@ -165,7 +165,7 @@ def _refuse_future(context: JobContext, selection: DividendSelection) -> None:
 def _process(context: JobContext, run: Run, selection: DividendSelection) -> Ending:
     now = context.clock.now()
     if selection == DividendSelection():
-        run.request_count = _gather_news(context, run, now)
+        _gather_news(context, run, now)
     orders.post_missing(context.database, now=now)
     is_sweep = selection == DividendSelection() and _is_sweep_due(context, now)
     booked = reversed_ = stored = looked_at = 0
@@ -203,16 +203,15 @@ def _store_items(context: JobContext, run: Run, stored: int) -> int:
     return len(run.items)
 
 
-def _gather_news(context: JobContext, run: Run, now: datetime) -> int:
-    """Ask for pay dates, unless a run did so shortly before: finding out whose are wanted takes long; requests made."""
+def _gather_news(context: JobContext, run: Run, now: datetime) -> None:
+    """Ask for pay dates, unless a run did so shortly before: finding out whose are wanted takes long."""
     with context.database.read() as connection:
         last = dividend_progress.load_last(connection, dividend_progress.NEWS)
     if last is not None and timedelta(0) <= now - last < NEWS_EVERY:
         settle_waiting(context)
-        return 0
-    asked = gather_action_news(context, check=run.check).asked_count
+        return
+    gather_action_news(context, check=run.check)
     context.database.write_unit(lambda c: dividend_progress.store_last(c, dividend_progress.NEWS, now=now))
-    return asked
 
 
 def _is_due(waiting: Waiting, now: datetime) -> bool:

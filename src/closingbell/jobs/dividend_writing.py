@@ -92,7 +92,13 @@ def _write(
 ) -> None:
     """Everything of a batch: turns first, then unique rows with their entries, then marks, states and messages."""
     if not job_log.store_progress(
-        connection, run.id, run.owner, processed=len(run.items), failed=run.failed_count, wall=wall
+        connection,
+        run.id,
+        run.owner,
+        processed=len(run.items),
+        failed=run.failed_count,
+        requests_by_provider=run.requests.by_provider,
+        wall=wall,
     ):
         raise RunLostError("this run was closed by somebody else")
     dividend_progress.take_turns(connection, turns, now=now)

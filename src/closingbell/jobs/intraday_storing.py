@@ -231,7 +231,10 @@ def _ended(
 def _write(connection: Connection, run: Run, decisions: Sequence[_Decision], *, now: datetime, wall: datetime) -> None:
     """Everything that follows from a group, in one transaction; nothing once the run is no longer ours."""
     processed, failed = len(run.items), run.failed_count
-    if not job_log.store_progress(connection, run.id, run.owner, processed=processed, failed=failed, wall=wall):
+    sent = run.requests.by_provider
+    if not job_log.store_progress(
+        connection, run.id, run.owner, processed=processed, failed=failed, requests_by_provider=sent, wall=wall
+    ):
         raise RunLostError("this run was closed by somebody else")
     listings = {}
     # In one order everywhere: two processes that write the same rows wait for each other, and never both.

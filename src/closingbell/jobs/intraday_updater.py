@@ -67,15 +67,11 @@ def _refresh(context: JobContext, run: Run, symbols: Sequence[str] | None, momen
 def _fetch_and_store(context: JobContext, run: Run, plan: IntradayPlan) -> None:
     """Fetch with many threads, store with this one: a group a transaction."""
     provider = context.open_provider()
-    before = provider.request_count
     store_planned(context, run, len(plan.items))
-    try:
-        for chunk in in_chunks(_answers(context, run, provider, plan.items), most=CHUNK_COMPANIES, age_s=CHUNK_AGE_S):
-            run.check()
-            for outcome in store_answers(context, run, chunk):
-                context.progress.ended(outcome)
-    finally:
-        run.request_count = provider.request_count - before
+    for chunk in in_chunks(_answers(context, run, provider, plan.items), most=CHUNK_COMPANIES, age_s=CHUNK_AGE_S):
+        run.check()
+        for outcome in store_answers(context, run, chunk):
+            context.progress.ended(outcome)
 
 
 def _answers(context: JobContext, run: Run, provider: PriceProvider, items: Sequence[IntradayItem]) -> Iterator[Told]:

@@ -309,7 +309,10 @@ def _write(
 ) -> None:
     """Bars, companies and outcomes in one transaction; nothing once the run is no longer ours."""
     processed, failed = len(run.items), run.failed_count
-    if not job_log.store_progress(connection, run.id, run.owner, processed=processed, failed=failed, wall=wall):
+    sent = run.requests.by_provider
+    if not job_log.store_progress(
+        connection, run.id, run.owner, processed=processed, failed=failed, requests_by_provider=sent, wall=wall
+    ):
         raise RunLostError("this run was closed by somebody else")
     rows: list[tuple[Any, ...]] = []
     instants = {at: raw_instant(connection, at) for at in {one.at for one in taken}}

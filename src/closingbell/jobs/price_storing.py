@@ -102,7 +102,10 @@ def _load_ordered_in(context: JobContext, plan: Plan, ids: dict[str, int]) -> di
 def _write(connection: Connection, run: Run, batch: _Batch, *, now: datetime, wall: datetime) -> None:
     """Everything that follows from a chunk, in one transaction; nothing once the run is no longer ours."""
     processed, failed = len(run.items), run.failed_count
-    if not job_log.store_progress(connection, run.id, run.owner, processed=processed, failed=failed, wall=wall):
+    sent = run.requests.by_provider
+    if not job_log.store_progress(
+        connection, run.id, run.owner, processed=processed, failed=failed, requests_by_provider=sent, wall=wall
+    ):
         raise RunLostError("this run was closed by somebody else")
     rows: list[tuple[Any, ...]] = []
     confirmed: dict[date, list[int]] = {}

@@ -93,14 +93,10 @@ def fetch_and_store(context: JobContext, run: Run, plan: Plan) -> Asked:
     if not plan.items:
         return asked
     provider = context.open_provider()
-    before = provider.request_count
     store_planned(context, run, len(plan.items))
-    try:
-        charts = [*plan.charts, *take_quotes(context, run, plan, provider, asked)]
-        asked.charts = len(charts)
-        _fetch_charts(context, run, plan, provider, charts)
-    finally:
-        run.request_count = provider.request_count - before
+    charts = [*plan.charts, *take_quotes(context, run, plan, provider, asked)]
+    asked.charts = len(charts)
+    _fetch_charts(context, run, plan, provider, charts)
     return asked
 
 

@@ -17,6 +17,7 @@ from closingbell.domain.runs import GOOD_OUTCOMES, ItemOutcome, RunEnd, RunStatu
 from closingbell.errors import AlreadyRunningError, ClosingbellError, RunLostError, RunStoppedError
 from closingbell.jobs.context import JobContext
 from closingbell.jobs.leases import Lease
+from closingbell.providers.meter import RequestMeter, metered
 from closingbell.stores import incidents, job_log, job_ticks, marks
 
 RUN_STARTED = "run.started"
@@ -46,14 +47,17 @@ class Occasion:
 
 @dataclass(slots=True)
 class Run:
-    """A run under way; ``items`` collects how each company ended, ``check()`` raises when the run is to stop."""
+    """A run under way: ``items`` collects how each company ended, ``requests`` what was sent to providers for it.
+
+    ``check()`` raises when the run is to stop.
+    """
 
     id: int
     job_name: str
     owner: str
     check: Callable[[], None]
     items: list[ItemOutcome] = field(default_factory=list)
-    request_count: int = 0
+    requests: RequestMeter = field(default_factory=RequestMeter)
     _counted: int = field(default=0, init=False, repr=False)
     _failed: int = field(default=0, init=False, repr=False)
 
@@ -92,7 +96,9 @@ def carry_out(context: JobContext, job_name: str, body: Body, occasion: Occasion
         around.enter_context(structlog.contextvars.bound_contextvars(run_id=run_id, job=job_name))
         if context.application is not None:
             around.enter_context(context.application.app_context())
-        return _carry_out(context, Run(run_id, job_name, owner, lease.check), body, occasion)
+        run = Run(run_id, job_name, owner, lease.check)
+        around.enter_context(metered(run.requests))
+        return _carry_out(context, run, body, occasion)
 
 
 def _carry_out(context: JobContext, run: Run, body: Body, occasion: Occasion) -> RunSummary:
@@ -115,7 +121,8 @@ def _carry_out(context: JobContext, run: Run, body: Body, occasion: Occasion) ->
         items=tuple(run.items),
         expected_count=sum(item.expected_count for item in run.items),
         covered_count=sum(item.covered_count for item in run.items),
-        request_count=run.request_count,
+        request_count=run.requests.total,
+        requests_by_provider=run.requests.by_provider,
     )
 
 
@@ -184,7 +191,7 @@ def _finish(
             message=ending.message,
             items=run.items,
             error_message=error_message,
-            request_count=run.request_count,
+            requests_by_provider=run.requests.by_provider,
             now=now,
             ended_by=ended_by,
         )

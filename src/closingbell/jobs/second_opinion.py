@@ -49,16 +49,12 @@ def ask_second_opinions(context: JobContext, run: Run) -> None:
     if not symbols:
         return
     provider = context.open_provider()
-    before = provider.request_count
     with context.database.read() as connection:
         doubts = quarantine.load_undecided(connection, symbols)
     accepted: list[_Accepted] = []
-    try:
-        for of_company in _by_company(doubts)[:MOST_COMPANIES]:
-            run.check()
-            accepted += _ask_about(context, run, provider, of_company)
-    finally:
-        run.request_count += provider.request_count - before
+    for of_company in _by_company(doubts)[:MOST_COMPANIES]:
+        run.check()
+        accepted += _ask_about(context, run, provider, of_company)
     if accepted:
         _tell(context, run, accepted)
 

@@ -16,7 +16,8 @@ class JobLog(Base):
 
     ``owner`` is the process that carries it out and ``lease_until`` how long it may be trusted to (real time);
     ``active_key`` is the job's name while it runs, so that one job has one run; ``ended_by`` says why it ended if not
-    by itself: cancelled, orphaned, stalled, interrupted, timed_out, error.
+    by itself: cancelled, orphaned, stalled, interrupted, timed_out, error. ``requests_by_provider`` is a JSON object of
+    counts that sum to ``request_count``; older rows have none.
     """
 
     __tablename__ = "job_log"
@@ -57,6 +58,7 @@ class JobLog(Base):
     expected_count: Mapped[int] = mapped_column(BigInteger, default=0)
     covered_count: Mapped[int] = mapped_column(BigInteger, default=0)
     request_count: Mapped[int] = mapped_column(default=0)
+    requests_by_provider: Mapped[str | None] = mapped_column(Text)
 
 
 class JobLogItem(Base):

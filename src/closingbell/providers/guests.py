@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime
 from importlib.metadata import EntryPoint, entry_points
@@ -24,6 +25,7 @@ from closingbell.providers.base import (
     PriceProvider,
     Quote,
 )
+from closingbell.providers.meter import note_sent
 
 GROUP = "closingbell.providers"
 PLUGIN_FAILED = "provider.plugin_failed"
@@ -87,6 +89,8 @@ class Guest:
         self._provider = provider
         self.name = provider.name
         self.capabilities = provider.capabilities
+        self._counting = threading.Lock()
+        self._noted_count = self.request_count
 
     @property
     def request_count(self) -> int:
@@ -124,3 +128,12 @@ class Guest:
         except Exception as error:
             _log.warning(PLUGIN_FAILED, provider=self.name, error=repr(error))
             raise BadAnswerError(f"the provider {self.name} failed ({type(error).__name__})") from error
+        finally:
+            self._note_sent()
+
+    def _note_sent(self) -> None:
+        """What it has sent since this was told last: it says no more than a total, so each request counts once."""
+        with self._counting:
+            sent = self.request_count
+            new, self._noted_count = sent - self._noted_count, sent
+        note_sent(self.name, new)

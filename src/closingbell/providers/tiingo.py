@@ -34,6 +34,7 @@ from closingbell.errors import (
 )
 from closingbell.providers.base import DAILY, DailyHistory, MinuteHistory, Quote
 from closingbell.providers.budget import RequestBudget
+from closingbell.providers.meter import note_sent
 from closingbell.providers.retry_after import retry_after_s
 from closingbell.utils.deadlines import DeadlinePool
 
@@ -166,6 +167,7 @@ class TiingoProvider:
     def _count(self) -> None:
         with self._lock:
             self.request_count += 1
+        note_sent(self.name)
 
 
 def _ask(client: Any, ticker: str, *, first: date, last: date) -> Any:

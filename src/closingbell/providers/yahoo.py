@@ -34,7 +34,7 @@ from closingbell.providers.base import (
 from closingbell.providers.yahoo_calendar import fetch_calendar
 from closingbell.providers.yahoo_minutes import fetch_minutes
 from closingbell.providers.yahoo_quotes import fetch_quotes
-from closingbell.providers.yahoo_session import YahooSession
+from closingbell.providers.yahoo_session import NAME, YahooSession
 
 CHART = "/v8/finance/chart"
 # An exchange's day may begin up to 14 hours before midnight UTC.
@@ -47,7 +47,7 @@ _NOT_READABLE = (LookupError, TypeError, AttributeError, ValueError, ArithmeticE
 class YahooProvider:
     """Daily history from Yahoo's chart endpoint."""
 
-    name = "yahoo"
+    name = NAME
     capabilities = frozenset({DAILY, QUOTES, MINUTES, CALENDAR})
 
     def __init__(self, session: YahooSession) -> None:

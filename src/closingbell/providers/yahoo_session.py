@@ -27,11 +27,13 @@ from closingbell.errors import (
     SymbolUnknownError,
 )
 from closingbell.providers.budget import RequestBudget
+from closingbell.providers.meter import note_sent
 from closingbell.providers.retry_after import retry_after_s
 from closingbell.utils.deadlines import DeadlinePool
 
 CACHE_NOT_KEPT = "yahoo.cache_not_kept"
 
+NAME = "yahoo"
 DATA_HOST = "https://query2.finance.yahoo.com"
 LARGEST_ANSWER_BYTES = 32 * 1024 * 1024
 # The client counts in whole milliseconds, and 0 of them means that it waits for ever.
@@ -142,6 +144,7 @@ class YahooSession:
     def _count(self) -> None:
         with self._counting:
             self.request_count += 1
+        note_sent(NAME)
         if not _deadline.is_first:
             self._budget.note_extra()
         _deadline.is_first = False

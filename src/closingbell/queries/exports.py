@@ -120,7 +120,8 @@ def _runs(connection: Connection, wanted: Range, _today: date) -> Iterator[Row]:
     log = JobLog
     query = select(
         log.id, log.job_name, log.status, log.trigger, log.started_at, log.completed_at, log.stocks_processed,
-        log.stocks_failed, log.expected_count, log.covered_count, log.request_count, log.message, log.error_message,
+        log.stocks_failed, log.expected_count, log.covered_count, log.request_count,
+        log.requests_by_provider, log.message, log.error_message,
     ).order_by(log.id)  # fmt: skip
     if wanted.first is not None:
         query = query.where(log.started_at >= _midnight(wanted.first))
@@ -166,7 +167,7 @@ COLUMNS: dict[str, Sequence[str]] = {
     "positions": ("account", "symbol", "date", "quantity"),
     "runs": (
         "id", "job_name", "status", "trigger", "started_at", "completed_at", "stocks_processed", "stocks_failed",
-        "expected_count", "covered_count", "request_count", "message", "error_message",
+        "expected_count", "covered_count", "request_count", "requests_by_provider", "message", "error_message",
     ),
     "actions": (
         "symbol", "kind", "ex_date", "amount", "currency", "numerator", "denominator", "printed", "provider",

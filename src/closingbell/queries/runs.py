@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -15,7 +16,10 @@ from closingbell.stores.database import Database
 
 @dataclass(frozen=True, slots=True)
 class RunView:
-    """One run, as JobLog has it; ``duration_s`` is None while it runs, ``late_s`` how late it began."""
+    """One run, as JobLog has it; ``duration_s`` is None while it runs, ``late_s`` how late it began.
+
+    ``requests_by_provider`` sums to ``request_count``; it is empty for runs of a time when it was not written down.
+    """
 
     id: int
     job_name: str
@@ -39,6 +43,7 @@ class RunView:
     expected_count: int
     covered_count: int
     request_count: int
+    requests_by_provider: dict[str, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,11 +115,12 @@ def run_items(database: Database, run_id: int) -> list[ItemView]:
 
 def view_of(row: Any) -> RunView:
     """A JobLog row as a RunView."""
-    derived = ("duration_s", "late_s")
+    derived = ("duration_s", "late_s", "requests_by_provider")
     values = {name: getattr(row, name) for name in RunView.__slots__ if name not in derived}
     ended, fire_time = values["completed_at"], values["fire_time"]
     return RunView(
         duration_s=(ended - row.started_at).total_seconds() if ended else None,
         late_s=(row.started_at - fire_time).total_seconds() if fire_time else None,
+        requests_by_provider=json.loads(row.requests_by_provider or "{}"),
         **values,
     )

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import socket
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -237,11 +238,14 @@ def store_progress(
     failed: int,
     wall: datetime,
     planned: int | None = None,
+    requests_by_provider: Mapping[str, int] | None = None,
 ) -> bool:
     """Write down how far a run is; False when it is no longer this owner's."""
     values: dict[str, Any] = {"stocks_processed": processed, "stocks_failed": failed, "progress_at": wall}
     if planned is not None:
         values["stocks_planned"] = planned
+    if requests_by_provider:
+        values |= _requests(requests_by_provider)
     changed = connection.execute(
         update(JobLog)
         .where(JobLog.id == run_id, JobLog.owner == owner, JobLog.status == RunStatus.RUNNING)
@@ -259,7 +263,7 @@ def finish_run(
     message: str,
     items: Sequence[ItemOutcome],
     error_message: str | None,
-    request_count: int,
+    requests_by_provider: Mapping[str, int],
     now: datetime,
     ended_by: str | None = None,
 ) -> bool:
@@ -278,10 +282,18 @@ def finish_run(
             stocks_failed=failed,
             expected_count=sum(item.expected_count for item in items),
             covered_count=sum(item.covered_count for item in items),
-            request_count=request_count,
             ended_by=ended_by,
+            **_requests(requests_by_provider),
         )
     )
+
+
+def _requests(by_provider: Mapping[str, int]) -> dict[str, Any]:
+    """The columns that tell what was sent."""
+    return {
+        "request_count": sum(by_provider.values()),
+        "requests_by_provider": json.dumps(dict(by_provider), sort_keys=True),
+    }
 
 
 def _close(connection: Connection, run_id: int, owner: str, status: RunStatus, now: datetime, **values: object) -> int:

@@ -12,7 +12,7 @@ from flask import Blueprint, Response, abort, flash, redirect, render_template, 
 from flask.typing import ResponseReturnValue
 from flask_security import current_user
 
-from closingbell.domain.runs import RunStatus
+from closingbell.domain.runs import RunStatus, requests_in_words
 from closingbell.jobs.context import JobContext, current_context
 from closingbell.jobs.registry import Registry
 from closingbell.queries.jobs import find_run, recent_ticks
@@ -106,7 +106,14 @@ def show_run(run_id: int) -> ResponseReturnValue:
     database = current_context().database
     run = find_run(database, run_id)
     items = run_items(database, run_id)
-    return render_template("run.html", run=run, groups=group(items), counts=counts(items), shown=SHOWN_OF_A_GROUP)
+    return render_template(
+        "run.html",
+        run=run,
+        requests=requests_in_words(run.request_count, run.requests_by_provider),
+        groups=group(items),
+        counts=counts(items),
+        shown=SHOWN_OF_A_GROUP,
+    )
 
 
 def group(items: list[ItemView]) -> list[Group]:

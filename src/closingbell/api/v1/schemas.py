@@ -64,7 +64,7 @@ def _field(hint: Any, *, optional: bool = False) -> fields.Field[Any]:
         (only,) = [one for one in inner if one is not NoneType]
         return _field(only, optional=True)
     if origin in (tuple, list, dict):
-        return fields.Dict(fields.String(), **common) if origin is dict else fields.List(_field(inner[0]), **common)
+        return _field_of_many(origin, inner, common)
     if hint is Decimal:
         return Exact(**common)
     if is_dataclass(hint):
@@ -75,6 +75,12 @@ def _field(hint: Any, *, optional: bool = False) -> fields.Field[Any]:
         if hint is plain_type or (isinstance(hint, type) and plain_type is str and issubclass(hint, str)):
             return field(**common, **more)
     raise TypeError(f"no field is known for {hint!r}")
+
+
+def _field_of_many(origin: Any, inner: tuple[Any, ...], common: dict[str, Any]) -> fields.Field[Any]:
+    if origin is dict:
+        return fields.Dict(fields.String(), None if inner[1] is Any else _field(inner[1]), **common)
+    return fields.List(_field(inner[0]), **common)
 
 
 @cache
