@@ -30,8 +30,8 @@ CAPABILITIES = frozenset({"secret", "token"})
 COMMON_FIELDS = frozenset(
     {
         "adjusted", "after", "again", "allow_short", "before", "confirm", "counter_currency", "currency", "file",
-        "format", "job", "key", "leave_out", "mapping", "name", "note", "on", "packed", "password", "q", "range",
-        "status", "symbol", "symbols", "trade_date", "type", "unread", "why",
+        "format", "job", "key", "kind", "leave_out", "mapping", "name", "note", "on", "packed", "password", "q", "range",
+        "status", "step", "symbol", "symbols", "trade_date", "type", "unread", "why",
     }
 )  # fmt: skip
 NOT_THERE = 999_999
