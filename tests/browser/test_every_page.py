@@ -37,6 +37,14 @@ def _addresses(served: Served) -> list[str]:
         "/portfolio/1/orders/1/delete",
         "/portfolio/1/import",
         "/jobs/daily_price_update/run",
+        "/records/companies/1",
+        "/records/people/1",
+        "/records/accounts/1",
+        "/records/orders/1",
+        "/records/ledger/1",
+        "/records/payments/2",
+        "/records/runs/1",
+        "/records/audit/1",
         "/nowhere",
     ]
     return sorted({*found, *kinds})

@@ -31,6 +31,7 @@ VALUES = {
     "secret": "x",
     "symbol": "AAPL",
     "release": "0",
+    "form": "csv",
     "filename": "closingbell.css",
 }
 # Guarded by a token of its own instead of a session.

@@ -26,6 +26,7 @@ from closingbell.web import (
     payments,
     people,
     portfolio,
+    records,
     runs,
     settings,
     welcome,
@@ -44,6 +45,7 @@ FRAME = (
     ("pages.portfolio", "Portfolio", guard.Right.MEMBER),
     ("pages.notifications", "Notifications", guard.Right.MEMBER),
     ("pages.settings", "Settings", guard.Right.MEMBER),
+    (records.HOME, "Records", guard.Right.ADMINISTRATOR),
 )
 
 
@@ -70,6 +72,7 @@ def add_pages(app: Flask, registry: Registry) -> None:
     settings.add_routes(pages, registry)
     api_docs.add_routes(pages)
     app.register_blueprint(pages)
+    records.add_records(app)
     app.register_blueprint(metrics_api(registry))
     add_api_v1(app, registry)
     add_looks(app, FRAME)
