@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
@@ -10,6 +11,7 @@ from closingbell.domain.planning import (
     CompanyState,
     SessionList,
     SessionTimes,
+    is_history_due,
     is_reread_due,
     next_ask_at,
     plan_actions,
@@ -278,3 +280,57 @@ def test_company_that_was_never_read_or_not_for_five_sessions_is_due() -> None:
 def test_those_that_wait_longest_are_read_first() -> None:
     read = {14: (WEEK, at(8)), 4: (WEEK, at(7)), 3: (WEEK, at(8)), 7: (WEEK, None), 9: (WEEK, at(7))}
     assert reread_order(read) == [7, 4, 9, 14]
+
+
+# --- Dividends and splits of all time.
+
+
+def week_of(monday: date) -> tuple[SessionList, datetime]:
+    """One closed session in the week of a Monday, and the evening after it."""
+    opens = datetime(monday.year, monday.month, monday.day, 14, 30, tzinfo=UTC)
+    now = opens + timedelta(hours=9)
+    return SessionList("XNYS", [SessionTimes(monday, opens, opens + timedelta(hours=6))], now=now), now
+
+
+def test_every_company_is_read_whole_in_one_week_of_four() -> None:
+    whole = []
+    for monday in (date(2012, 11, 26), date(2012, 12, 3), date(2012, 12, 10), date(2012, 12, 17)):
+        calendar, now = week_of(monday)
+        read_at = now - timedelta(days=28)
+        whole.append([number for number in range(1, 26) if is_history_due(number, calendar, read_at, now=now)])
+    assert whole == [
+        [1, 2, 3, 4, 20, 21, 22, 23, 24],
+        [5, 6, 7, 8, 9, 25],
+        [10, 11, 12, 13, 14],
+        [15, 16, 17, 18, 19],
+    ]
+
+
+@pytest.mark.parametrize(
+    ("age", "in_its_week", "in_another"),
+    [
+        (timedelta(days=6, hours=23), False, False),
+        (timedelta(days=7), True, False),
+        (timedelta(days=34, hours=23), True, False),
+        (timedelta(days=35), True, True),
+        (None, True, True),
+    ],
+)
+def test_whole_answer_is_due_in_its_week_or_after_five_weeks(
+    age: timedelta | None, in_its_week: bool, in_another: bool
+) -> None:
+    calendar, now = week_of(date(2012, 11, 26))
+    read_at = None if age is None else now - age
+    assert is_history_due(1, calendar, read_at, now=now) is in_its_week
+    assert is_history_due(5, calendar, read_at, now=now) is in_another
+
+
+def test_answer_of_all_time_begins_where_its_dividends_do_and_its_bars_stay_the_months() -> None:
+    item = plan_reread(settled_to(6, 7, 8), WEEK)
+    assert item is not None
+    long = replace(item, actions_from=date(2010, 1, 4))
+    assert (long.first, long.asked_from, list(long.wanted)) == (date(2012, 11, 5), date(2010, 1, 4), days(7, 8, 9))
+    assert long.in_words() == (
+        "AAPL  2012-11-05 to 2012-11-09: 1 missing, 2 provisional, its dividends and splits since 2010-01-04"
+    )
+    assert replace(item, actions_from=date(2012, 11, 8)).asked_from == date(2012, 11, 5)

@@ -154,7 +154,7 @@ def _print_plan(plan: Plan, format_: str) -> None:
     if format_ == "json":
         print_json(
             [
-                {"symbol": item.symbol, "first": item.first, "wanted": item.wanted, "by_quote": item.by_quote}
+                {"symbol": item.symbol, "first": item.asked_from, "wanted": item.wanted, "by_quote": item.by_quote}
                 for item in plan.items
             ]
         )

@@ -17,6 +17,11 @@ GAP_WAITS = tuple(timedelta(days=days) for days in (1, 2, 4, 8, 16, 32, 64, 128)
 REREAD = timedelta(days=31)
 # A bar is read again within so many sessions; the daily job itself does it when twice as many have passed.
 REREAD_SESSIONS = 5
+# In one of so many weeks a company's re-read reaches back to its first order, for dividends and splits alone.
+HISTORY_WEEKS = 4
+# Where that week was missed it does so when so long has passed, and in its week not when it has just been done.
+HISTORY_OVERDUE = timedelta(weeks=5)
+_HISTORY_JUST_READ = timedelta(weeks=1)
 
 
 class SessionTimes(NamedTuple):
@@ -95,7 +100,8 @@ class CompanyState:
     ``needed_from``: the first session that should be there; ``covered_from`` and ``settled_until`` bound the range in
     which every expected session is settled or known as a gap; ``loose`` are the days outside that range that have a bar
     (date, is settled); ``gaps`` are sessions that the provider cannot fill and that are not to be asked for now;
-    ``chart_only`` says why no quote can do for the newest session; ``closed_on`` is the last day of a closed company.
+    ``chart_only`` says why no quote can do for the newest session; ``closed_on`` is the last day of a closed company;
+    ``first_order`` is the day from which on its dividends and splits matter, None while nobody has ordered it.
     """
 
     company_id: int | None
@@ -110,6 +116,7 @@ class CompanyState:
     gap_counts: Mapping[date, int] = field(default_factory=dict)
     chart_only: str | None = None
     closed_on: date | None = None
+    first_order: date | None = None
 
     def holds(self, day: date) -> bool:
         """Whether ``day`` is stored, settled or provisional, or known as a gap."""
@@ -122,7 +129,8 @@ class FetchItem:
     """What is wanted of one company; ``by_quote``: its newest session from a request for many companies.
 
     Otherwise the company has a request of its own, a chart: the answer runs from ``first`` to now. ``since`` is where
-    it begins when that is earlier than what is wanted; ``note`` says why a chart is needed where a quote would do.
+    it begins when that is earlier than what is wanted; ``actions_from`` when it begins earlier still, and only the
+    dividends and splits of before are looked at. ``note`` says why a chart is needed where a quote would do.
     """
 
     company_id: int | None
@@ -134,11 +142,17 @@ class FetchItem:
     by_quote: bool = False
     since: date | None = None
     note: str | None = None
+    actions_from: date | None = None
 
     @property
     def first(self) -> date:
-        """The earliest date asked for."""
+        """The earliest date whose bar is asked for."""
         return self.since or self.wanted[0]
+
+    @property
+    def asked_from(self) -> date:
+        """Where the answer begins."""
+        return self.first if self.actions_from is None else min(self.actions_from, self.first)
 
     @property
     def last(self) -> date:
@@ -155,7 +169,10 @@ class FetchItem:
             parts.append(f"{provisional} {'asked again' if self.is_forced else 'provisional'}")
         if self.by_quote:
             parts.append("by quote")
-        return f"{self.symbol}  {span}: {', '.join(parts or ['its dividends and splits'])}"
+        if not parts or self.asked_from < self.first:
+            since = f" since {self.asked_from}" if self.asked_from < self.first else ""
+            parts.append(f"its dividends and splits{since}")
+        return f"{self.symbol}  {span}: {', '.join(parts)}"
 
 
 def plan_company(
@@ -275,6 +292,20 @@ def is_reread_due(company_id: int, sessions: SessionList, read_at: datetime | No
         return newest is not None
     closed = sessions.closed_since(read_at)
     return closed >= REREAD_SESSIONS or (closed > 0 and company_id % 5 == min(newest.weekday(), 4))
+
+
+def is_history_due(company_id: int, sessions: SessionList, read_at: datetime | None, *, now: datetime) -> bool:
+    """Whether a company's re-read is to reach back to its first order; ``read_at`` is when an answer last did.
+
+    Company numbers are spread over four weeks, as they are over the weekdays of each.
+    """
+    newest = sessions.newest()
+    if newest is None or read_at is None:
+        return newest is not None
+    age = now - read_at
+    week = (newest.toordinal() - 1) // 7
+    is_its_week = company_id // 5 % HISTORY_WEEKS == week % HISTORY_WEEKS
+    return age >= HISTORY_OVERDUE or (is_its_week and age >= _HISTORY_JUST_READ)
 
 
 def reread_order(read: Mapping[int, tuple[SessionList, datetime | None]]) -> list[int]:

@@ -35,6 +35,8 @@ from closingbell.stores.actions import Change, NewAction
 # How long before an answer's range actions and prints still matter: trailing dividends, moved and repeated rows.
 _BEFORE = timedelta(days=750)
 _PRICES_BEFORE = timedelta(days=10)
+# Few answers reach further back than this: their companies are read by themselves.
+_LONG = timedelta(days=60)
 # A print that says what it said is written down again after so long.
 _SEEN_EVERY = timedelta(hours=20)
 _GLITCH_TOLD_AFTER = timedelta(days=5)
@@ -89,6 +91,12 @@ def store_told(connection: Connection, told: Sequence[ToldActions], *, at: datet
 
 def _load_kept(connection: Connection, told: Sequence[ToldActions]) -> dict[int, Kept]:
     """What is kept of the companies that tell something, or should."""
+    long = [one for one in told if one.newest - one.first > _LONG]
+    short = [one for one in told if one.newest - one.first <= _LONG]
+    return _load_kept_alike(connection, long) | _load_kept_alike(connection, short)
+
+
+def _load_kept_alike(connection: Connection, told: Sequence[ToldActions]) -> dict[int, Kept]:
     ids = [one.company_id for one in told]
     if not ids:
         return {}

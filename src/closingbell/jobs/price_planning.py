@@ -12,6 +12,7 @@ from closingbell.domain.planning import (
     CompanyState,
     FetchItem,
     SessionList,
+    is_history_due,
     plan_actions,
     plan_companies,
     plan_company,
@@ -32,8 +33,6 @@ EARLIEST = date(1950, 1, 1)
 SESSIONS_FOR_UNHELD = 5
 # Dividends of what was sold may still be owed: it is read again for so long after the last trade.
 ACTIONS_AFTER_TRADE = timedelta(days=400)
-# So far back lies another dividend of whoever pays at least once a year.
-LOOK_BACK = timedelta(days=400)
 # How many companies one request for quotes names.
 QUOTES_PER_REQUEST = 100
 
@@ -98,12 +97,16 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class _Chosen:
-    """A company selected; ``facts`` is None for one not known here, ``held_since`` for one that nobody holds."""
+    """A company selected; ``facts`` is None for one not known here, ``held_since`` for one that nobody holds.
+
+    ``first_order`` is known of those that are held, and of those that were sold and are read again.
+    """
 
     symbol: str
     mic: str
     facts: CompanyFacts | None
     held_since: date | None
+    first_order: date | None = None
 
 
 def plan_refresh(context: JobContext, selection: Selection) -> Plan:
@@ -129,18 +132,23 @@ def plan_refresh(context: JobContext, selection: Selection) -> Plan:
 
 
 def plan_sweep(context: JobContext, symbols: tuple[str, ...] | None = None) -> Plan:
-    """Decide whose last month is read again: whoever's turn it is, those first that wait longest; or ``symbols``."""
+    """Decide whose last month is read again: whoever's turn it is, those first that wait longest; or ``symbols``.
+
+    The dividends and splits of some are read back to their first order: it is their week, or one seems to be gone.
+    """
     now = context.clock.now()
     selection = Selection(symbols)
     chosen, over = _apart_closed(_choose(context, selection), selection, now)
     with context.database.read() as connection:
         read_at = companies.load_read_at(connection)
-        doubted = action_rows.load_companies_missing_some(connection)
+        history_read_at = companies.load_actions_read_at(connection)
+        doubted = action_rows.load_companies_in_doubt(connection)
         sold = [] if symbols else companies.load_traded_since(connection, (now - ACTIONS_AFTER_TRADE).date())
+        first_orders = companies.load_first_orders(connection, [facts.id for facts in sold])
     held = {company.symbol for company in chosen}
     today = now.astimezone(NEW_YORK).date()
     sold = [facts for facts in sold if facts.symbol not in held and not facts.is_over(today)]
-    chosen += [_Chosen(facts.symbol, facts.mic, facts, None) for facts in sold]
+    chosen += [_Chosen(facts.symbol, facts.mic, facts, None, first_orders.get(facts.id)) for facts in sold]
     calendar_of = {
         mic: load_session_list(context, mic, first, now=now) for mic, first in _first_dates(chosen, selection, now)
     }
@@ -155,18 +163,15 @@ def plan_sweep(context: JobContext, symbols: tuple[str, ...] | None = None) -> P
         for state in states
     )
     items = [item for item in planned if item is not None]
-    return _plan(_looking_back(items, doubted, states), over, states, chosen, calendar_of)
-
-
-def _looking_back(items: Sequence[FetchItem], doubted: set[int], states: Sequence[CompanyState]) -> list[FetchItem]:
-    """Where an action seems to be gone, the answer reaches back to others: only beside them it is missing."""
-    needed_from = {state.symbol: state.needed_from for state in states}
-    return [
-        replace(item, since=max(item.first - LOOK_BACK, min(item.first, needed_from[item.symbol])))
-        if item.company_id in doubted
+    first_order = {state.company_id: state.first_order for state in states}
+    items = [
+        replace(item, actions_from=first_order[key])
+        if (key := item.company_id) is not None
+        and (key in doubted or is_history_due(key, calendar_of[item.mic], history_read_at.get(key), now=now))
         else item
         for item in items
     ]
+    return _plan(items, over, states, chosen, calendar_of)
 
 
 def _plan(
@@ -208,7 +213,7 @@ def _choose(context: JobContext, selection: Selection) -> list[_Chosen]:
     with context.database.read() as connection:
         held = {company.symbol: (company, first) for company, first in companies.load_held(connection)}
         if selection.symbols is None:
-            return [_Chosen(symbol, company.mic, company, first) for symbol, (company, first) in held.items()]
+            return [_Chosen(symbol, company.mic, company, first, first) for symbol, (company, first) in held.items()]
         known = companies.load_by_symbol(connection, selection.symbols)
     chosen = []
     for symbol in dict.fromkeys(selection.symbols):
@@ -216,7 +221,8 @@ def _choose(context: JobContext, selection: Selection) -> list[_Chosen]:
         mic = facts.mic if facts else calendars.mic_of(symbol)
         # A former name stands for its company.
         name = facts.symbol if facts else symbol
-        chosen.append(_Chosen(name, mic, facts, held[name][1] if name in held else None))
+        held_since = held[name][1] if name in held else None
+        chosen.append(_Chosen(name, mic, facts, held_since, held_since))
     return list({company.symbol: company for company in chosen}.values())
 
 
@@ -304,9 +310,10 @@ def _load_states(
         key = company.facts.id
         its_newest = (key, calendar_of[company.mic].newest())
         why = _why_chart(company.facts, on_ex_date=its_newest in on_ex_date, is_set_aside=its_newest in set_aside)
-        states.append(
-            _known_state(company.facts, first, covered.get(key), loose.get(key, NO_BARS), gaps.get(key, {}), now, why)
+        state = _known_state(
+            company.facts, first, covered.get(key), loose.get(key, NO_BARS), gaps.get(key, {}), now, why
         )
+        states.append(replace(state, first_order=company.first_order))
     return states
 
 

@@ -36,6 +36,8 @@ WRONG_CURRENCY = "wrong_currency"
 NO_VOLUME = "no_volume"
 # Among fewer bars nobody can tell which of two levels is the wrong one; the jump rule still looks at them.
 ENOUGH_NEIGHBOURS = 10
+# An answer that begins so long after the date asked for, or ends so long ago, is short: no market closes so long.
+_SHORT = timedelta(days=14)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +63,10 @@ class Known:
 
 @dataclass(frozen=True, slots=True)
 class Settling:
-    """One company's answer, decided: what to write and how it ended."""
+    """One company's answer, decided: what to write and how it ended.
+
+    ``tells_all``: it has every dividend and split since the company's first order.
+    """
 
     company_id: int
     history: DailyHistory
@@ -75,6 +80,7 @@ class Settling:
     coverage: tuple[date, date] | None
     outcome: ItemOutcome
     told: ToldActions
+    tells_all: bool
 
 
 def wrong_currency(fetched: Fetched, plan: Plan, ordered_in: Mapping[str, Set[str]]) -> ItemOutcome | None:
@@ -161,13 +167,15 @@ def settle(
         previous_close=previous_close,
     )
     answered = without_manual(_wanted_bars(history.bars, item, calendar), stored)
-    checked = _still_open(check_answer(answered, history.actions, stored, around), item, stored)
+    events = [action for action in history.actions if action.ex_date >= item.first]
+    checked = _still_open(check_answer(answered, events, stored, around), item, stored)
     settled_to = calendar.last_settled(history.fetched_at)
     merged = merge_bars(stored, checked.good, settled_to=settled_to)
     # A price of during the session is not the close that is expected.
     closes = {day for day, held in stored.items() if held.flag != INTRADAY}
     present = {bar.date for bar in checked.good} | closes
     gaps = _gaps(fetched, history, state, checked, present, young_from, now)
+    told = _told_actions(item, history, company_id, calendar, checked)
     return Settling(
         company_id,
         history,
@@ -180,7 +188,11 @@ def settle(
         sorted({day for day, _ in doubtful} & {bar.date for bar in checked.good}),
         _coverage(state, calendar, checked, stored, settled_to, gaps),
         _outcome(fetched, checked, merged, present, gaps),
-        _told_actions(item, history, company_id, calendar, checked),
+        told,
+        bool(history.bars)
+        and state.first_order is not None
+        and told.first <= state.first_order
+        and told.last >= told.newest,
     )
 
 
@@ -189,17 +201,27 @@ def _told_actions(
 ) -> ToldActions:
     """What the answer tells of the company's actions, and which dates it tells of."""
     newest = calendar.newest() or date.min
+    first, last = answered_dates(item, history, newest)
     return ToldActions(
         company_id=company_id,
         mic=item.mic,
         provider=history.provider,
         currency=history.currency,
         rows=history.actions,
-        first=item.first,
-        last=max(newest, calendar.running or newest),
+        first=first,
+        last=max(last, calendar.running or last) if last == newest else last,
         newest=newest,
         bars=checked.good,
     )
+
+
+def answered_dates(item: FetchItem, history: DailyHistory, newest: date) -> tuple[date, date]:
+    """Which dates an answer tells of, up to the newest session: of what a short one leaves out nothing is missing."""
+    if not history.bars:
+        return item.first, newest
+    asked, begins, ends = item.asked_from, history.bars[0].date, history.bars[-1].date
+    listed = max(asked, history.first_trade_date or asked)
+    return asked if begins <= listed + _SHORT else begins, newest if ends >= newest - _SHORT else ends
 
 
 def _still_open(checked: CheckedBars, item: FetchItem, stored: dict[date, StoredBar]) -> CheckedBars:

@@ -158,6 +158,7 @@ def _write_ranges(connection: Connection, settlings: Sequence[Settling], now: da
     prices.store_coverage(connection, ranges)
     prices.store_gaps(connection, [row for s in settlings for row in _gap_rows(s, now)])
     prices.remove_filled_gaps(connection, [(s.company_id, day) for s in settlings for day in s.filled_gaps])
+    companies.store_actions_read(connection, [s.company_id for s in settlings if s.tells_all], now=now)
     companies.store_listings(connection, {s.company_id: _listing(s.history) for s in settlings}, now=now)
     store_told(connection, [s.told for s in settlings], at=now)
 

@@ -124,7 +124,9 @@ def _fetch_one(context: JobContext, run: Run, provider: PriceProvider, item: Fet
     error: ProviderError | None = None
     try:
         with watched(run.check), bound_contextvars(symbol=item.symbol):
-            history = fetch_stock_history(provider, item.symbol, first=item.first, now=context.clock.now(), tries=tries)
+            history = fetch_stock_history(
+                provider, item.symbol, first=item.asked_from, now=context.clock.now(), tries=tries
+            )
     except ProviderError as caught:
         error = caught
     return Fetched(item, history, error, len(tries), round((time.monotonic() - began) * 1000))

@@ -17,7 +17,7 @@ class Company(Base):
     ``country`` is where its dividends are taxed at the source; empty stands for the exchange's country.
     ``symbol`` is its newest name. ``closed_on`` is the last day of which a bar is expected, None while it is open.
     ``last_updated``: when its newest close was asked for with success; ``history_read_at``: when a whole answer came,
-    bars with dividends and splits.
+    bars with dividends and splits; ``actions_read_at``: when one had those of all time since the first order.
     """
 
     __tablename__ = "company"
@@ -33,6 +33,7 @@ class Company(Base):
     last_updated: Mapped[datetime | None] = mapped_column(UtcDateTime)
     country: Mapped[str | None] = mapped_column(Country)
     history_read_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    actions_read_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     closed_on: Mapped[date | None]
     closed_reason: Mapped[str | None] = mapped_column(String(200))

@@ -12,7 +12,7 @@ from closingbell.domain.action_judging import Print, RowVerdict
 from closingbell.domain.bars import INTRADAY, Bar
 from closingbell.domain.corporate_actions import ActionKind, CorporateAction
 from closingbell.domain.money import PRICE_SCALE, to_scaled
-from closingbell.models import CorporateActionRow, CorporateActionSourceRow, Order, PriceHistory
+from closingbell.models import Company, CorporateActionRow, CorporateActionSourceRow, Order, PriceHistory
 from closingbell.stores.upsert import in_groups, upsert
 
 _KEY = ("company_id", "provider", "kind", "ex_date", "currency", "seq", "printed")
@@ -21,6 +21,9 @@ _CHANGING = (
     "corporate_action_id", "told_at",
 )  # fmt: skip
 _LONGEST_NOTE = 500
+_UNCONFIRMED = tuple(
+    verdict.value for verdict in (RowVerdict.CORRECTION_CANDIDATE, RowVerdict.MOVE_CANDIDATE, RowVerdict.SPLIT_GLITCH)
+)
 
 
 def load_prints(
@@ -143,11 +146,19 @@ def load_missed(connection: Connection, company_ids: Sequence[int]) -> dict[int,
     return missed
 
 
-def load_companies_missing_some(connection: Connection) -> set[int]:
-    """Companies of which the last answers left out an action that they should have told of."""
-    row = CorporateActionRow
-    query = select(row.company_id).where(row.missed_since.is_not(None), row.is_cancelled.is_(False)).distinct()
-    return set(connection.scalars(query))
+def load_companies_in_doubt(connection: Connection) -> set[int]:
+    """Companies of which the last answers left out an action, or told differently of one, which is to be confirmed.
+
+    What the last answer that told of everything did not repeat is over.
+    """
+    row, told = CorporateActionRow, CorporateActionSourceRow
+    missing = select(row.company_id).where(row.missed_since.is_not(None), row.is_cancelled.is_(False))
+    changed = (
+        select(told.company_id)
+        .join(Company, Company.id == told.company_id)
+        .where(told.verdict.in_(_UNCONFIRMED), told.last_seen_at >= Company.actions_read_at)
+    )
+    return set(connection.scalars(missing.distinct())) | set(connection.scalars(changed.distinct()))
 
 
 def load_providers(connection: Connection, company_ids: Sequence[int], *, first: date) -> dict[int, str]:

@@ -177,6 +177,29 @@ def load_read_at(connection: Connection) -> dict[int, datetime | None]:
     return {row.id: row.history_read_at for row in connection.execute(select(Company.id, Company.history_read_at))}
 
 
+def store_actions_read(connection: Connection, company_ids: Sequence[int], *, now: datetime) -> None:
+    """Write down that an answer came now with every dividend and split since each company's first order."""
+    for group in in_groups(sorted(company_ids)):
+        connection.execute(update(Company).where(Company.id.in_(group)).values(actions_read_at=now))
+
+
+def load_actions_read_at(connection: Connection) -> dict[int, datetime | None]:
+    """When an answer about each company last had every dividend and split since its first order."""
+    return {row.id: row.actions_read_at for row in connection.execute(select(Company.id, Company.actions_read_at))}
+
+
+def load_first_orders(connection: Connection, company_ids: Sequence[int]) -> dict[int, date]:
+    """The date of each company's first trade, whether it is still held or not."""
+    found: dict[int, date] = {}
+    for group in in_groups(company_ids):
+        query = select(Order.company_id, func.min(Order.trade_date)).where(
+            Order.company_id.in_(group), Order.deleted_at.is_(None), Order.type.in_(SHARE_MOVES)
+        )
+        for company_id, first in connection.execute(query.group_by(Order.company_id)):
+            found[company_id or 0] = first
+    return found
+
+
 def load_held(connection: Connection) -> list[tuple[CompanyFacts, date]]:
     """Every company that some account holds now, with the date of its first order, by symbol."""
     held, first_orders = _load_holdings(connection)
