@@ -36,6 +36,8 @@ def _addresses(served: Served) -> list[str]:
         "/portfolio/1/orders/new",
         "/portfolio/1/orders/1/delete",
         "/portfolio/1/import",
+        "/settings/addresses/1/level",
+        "/settings/addresses/1/delete",
         "/jobs/daily_price_update/run",
         "/records/companies/1",
         "/records/people/1",
@@ -57,6 +59,7 @@ def filled(served: Served) -> Served:
     house.orders("2012-09-04,DEPOSIT,,,100000,0,USD 2012-09-04,BUY,AAPL,20,675.00,4.95,USD")
     house.hold("NOSUCH", since="2012-11-29")
     house.command("accounts", "give", "Ann", "ann@example.org")
+    house.command("addresses", "add", "ann@example.org", "ntfy://a-topic")
     house.run()
     assert house.command("run-dividend-processor").exit_code == 0
     return served

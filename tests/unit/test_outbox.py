@@ -3,7 +3,9 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime, timedelta
 
-from closingbell.domain.outbox import event_body, events_of, is_worth, masked, next_try_at, signature
+import pytest
+
+from closingbell.domain.outbox import event_body, events_of, is_worth, masked, names_a_server, next_try_at, signature
 from closingbell.domain.runs import RunEnd, RunStatus
 
 NOW = datetime(2012, 11, 30, 21, 31, tzinfo=UTC)
@@ -50,3 +52,46 @@ def test_an_event_names_ten_failed_symbols_and_counts_all() -> None:
 
 def test_of_an_address_only_its_kind_is_shown() -> None:
     assert masked("mailtos://user:password@example.org") == "mailtos://…"
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "slack://T1JJ3T3L2/A1BRTD4JD/TIiajkdnlazkcOXrIdevi7FQ/#general",
+        "tgram://123456789:abcdefg_hijklmnop/12315544",
+        "discord://4174216298/JHMHI8qBe7bk2ZwO5U711o3dV_js",
+        "pover://user@token",
+        "pagerduty://A@B",
+        "ntfy://my-topic",
+        "ntfys://my-topic/",
+        "ntfys://ntfy.sh/my-topic",
+    ],
+)
+def test_an_address_at_a_service_names_no_server(url: str) -> None:
+    assert names_a_server(url) is False
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "json://127.0.0.1/",
+        "xml://127.0.0.1/",
+        "form://127.0.0.1/",
+        "gotify://host/token",
+        "matrix://host/room",
+        "mailto://user:password@gmail.com",
+        "mailtos://user:password@example.org?smtp=10.0.0.1",
+        "msteams://team/a/b/c",
+        "ntfy://10.0.0.1/topic",
+        "ntfy://ntfy.sh@10.0.0.1/topic",
+        "ntfy://ntfy.sh:80/topic",
+        "ntfy://my-topic?mode=private",
+        "ntfy://topic\n",
+        "slack://a/b/c?template=/etc/passwd",
+        "slack://a/b/c, json://127.0.0.1/",
+        "slack://a/b/c,json://127.0.0.1/",
+        "SLACK://a/b/c",
+    ],
+)
+def test_an_address_that_may_name_a_server_or_a_file_does(url: str) -> None:
+    assert names_a_server(url) is True

@@ -15,14 +15,15 @@ from sqlalchemy import insert
 from werkzeug.routing import Rule
 
 from closingbell import web
-from closingbell.models import Account, DividendPayment, Notification, Order, User
+from closingbell.models import Account, DividendPayment, MessageAddress, Notification, Order, User
+from closingbell.usecases.messages import add_address
 from closingbell.web.guard import Right, right_of_view
 from tests.app_fixtures import everything
 from tests.web.conftest import Browser, Site
 from tests.web.test_guard import BY_TOKEN, routes
 
 # What names something that is one person's: in an address, and in what a query or a form says.
-PERSONAL = frozenset({"account_id", "order_id", "payment_id"})
+PERSONAL = frozenset({"account_id", "address_id", "order_id", "payment_id"})
 PERSONAL_FIELDS = {("pages.read_notifications", "POST", "id")}
 # What names something that is nobody's own. A secret and a token let in whoever has them: they are no names.
 # Records are the administrators' alone, whosever they are.
@@ -36,8 +37,8 @@ CAPABILITIES = frozenset({"secret", "token"})
 COMMON_FIELDS = frozenset(
     {
         "adjusted", "after", "again", "allow_short", "before", "confirm", "counter_currency", "currency", "file",
-        "format", "job", "key", "kind", "leave_out", "mapping", "name", "note", "on", "packed", "password", "q", "range",
-        "status", "step", "symbol", "symbols", "trade_date", "type", "unread", "why",
+        "format", "job", "key", "kind", "leave_out", "level", "mapping", "name", "note", "on", "packed", "password",
+        "q", "range", "status", "step", "symbol", "symbols", "trade_date", "type", "unread", "url", "why",
     }
 )  # fmt: skip
 NOT_THERE = 999_999
@@ -63,6 +64,8 @@ def two(site: Site) -> Two:
     house.run()
     assert house.command("run-dividend-processor").exit_code == 0
     people = {one.email.partition("@")[0]: one.id for one in house.rows(User)}
+    for role in ("member", "viewer"):
+        add_address(site.context, email=f"{role}@example.org", url=f"ntfy://{role}", level="info")
     with site.context.database.write() as connection:
         for role in ("member", "viewer"):
             said = {"type": "JOB", "level": "INFO", "title": role, "body": role, "dedupe_key": role}
@@ -73,9 +76,11 @@ def two(site: Site) -> Two:
 
 def ids_of(site: Site, name: str, user_id: int) -> dict[str, int]:
     [account] = [one for one in site.house.rows(Account) if one.name == name]
+    [address] = [one for one in site.house.rows(MessageAddress) if one.user_id == user_id]
     [message] = [one for one in site.house.rows(Notification) if one.user_id == user_id]
     return {
         "account_id": account.id,
+        "address_id": address.id,
         # The purchase: the deposit comes before it.
         "order_id": max(one.id for one in site.house.rows(Order) if one.account_id == account.id),
         "payment_id": min(one.id for one in site.house.rows(DividendPayment) if one.account_id == account.id),

@@ -43,9 +43,26 @@ def list_(format_: str) -> None:
         "person": lambda one: one.email,
         "kind": lambda one: one.kind,
         "level": lambda one: one.level,
+        "last message": _last,
     }
     empty = "no address yet; add one: closingbell addresses add E-MAIL URL"
     print_rows(messages.list_addresses(current_context()), format_, columns=columns, empty=empty)
+
+
+def _last(one: messages.ShownAddress) -> str:
+    if one.last is None:
+        return ""
+    return f"{new_york(one.last.at)} {'sent' if one.last.is_sent else one.last.why or 'waits'}"
+
+
+@addresses.command("change", cls=Command)
+@click.argument("address_id", type=int)
+@click.option("--level", type=click.Choice(LEVELS), required=True, help="From which level on.")
+@with_appcontext
+def change(address_id: int, level: str) -> None:
+    """Choose from which level on messages go to an address."""
+    messages.change_level(current_context(), address_id, level)
+    click.echo(f"address {address_id} is sent messages of level {level} and above")
 
 
 @addresses.command("remove", cls=Command)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+import re
 from datetime import datetime, timedelta
 
 from closingbell.domain.incidents import MOST_NAMED, QUIET_KINDS
@@ -15,6 +16,13 @@ LEVELS = ("info", "warning", "error")
 CLOSES_STORED, DIVIDENDS_PAID, RUN_FAILED, TEST = "closes.stored", "dividends.paid", "run.failed", "test"
 EVENTS = (CLOSES_STORED, DIVIDENDS_PAID, RUN_FAILED)
 
+# What is sent to one server alone, that of the service; nothing after a question mark, for options may name another
+# server or a file of this one.
+_HOSTED = re.compile(
+    r"(?:slack|tgram|discord|pover|pagerduty)://[A-Za-z0-9_.:@/#+=~-]+|ntfys?://(?:ntfy\.sh/)?[A-Za-z0-9_-]+/?"
+)
+HOSTED = "slack://, tgram://, discord://, pover://, pagerduty://, ntfy://TOPIC"
+
 # After each failed try; a message that could not be sent in about two days is given up.
 WAITS = tuple(timedelta(minutes=minutes) for minutes in (1, 2, 5, 15, 30, 60, 120, 240, 480, 720, 1080))
 
@@ -22,6 +30,11 @@ WAITS = tuple(timedelta(minutes=minutes) for minutes in (1, 2, 5, 15, 30, 60, 12
 def is_worth(level: str, *, at_least: str) -> bool:
     """Whether a message of ``level`` is sent to an address that takes ``at_least`` and above."""
     return LEVELS.index(level) >= LEVELS.index(at_least)
+
+
+def names_a_server(url: str) -> bool:
+    """Whether an address may choose which server is called: one inside this network, which only we can reach."""
+    return _HOSTED.fullmatch(url) is None
 
 
 def next_try_at(try_count: int, *, now: datetime) -> datetime | None:

@@ -5,6 +5,7 @@ No error tells an address: it holds secrets.
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from http.client import HTTPException, HTTPMessage
 from typing import IO, Any
@@ -21,6 +22,7 @@ KINDS = (
     *("mailto", "mailtos", "slack", "tgram", "ntfy", "ntfys", "discord", "msteams", "matrix", "matrixs", "gotify"),
     *("gotifys", "pover", "mmost", "mmosts", "rocket", "rockets", "signal", "signals", "pagerduty", "json", "jsons"),
 )
+LONGEST = 1_000
 _WORTH_ANOTHER_TRY = frozenset({408, 409, 425, 429})
 
 
@@ -35,6 +37,8 @@ class Failure:
 def check_address(url: str) -> str:
     """A person's address as it is stored; raise UsageError, without the address, when it is none that is sent to."""
     text = url.strip()
+    if len(text) > LONGEST or not text.isprintable():
+        raise UsageError(f"an address has up to {LONGEST} characters, all of them in one line")
     scheme = text.partition("://")[0].lower()
     if scheme not in KINDS or "://" not in text:
         raise UsageError(f"an address begins with one of {', '.join(f'{kind}://' for kind in KINDS)}")
@@ -69,12 +73,16 @@ def send_to_person(url: str, *, title: str, body: str, key: str) -> Failure | No
 
 
 def _apprise(url: str) -> Any:
-    """The library's sender to an address, or None where it is not one."""
+    """The library's sender to an address, or None where it is not one, or several, or reads a file of this machine."""
     from apprise import Apprise, AppriseAsset  # noqa: PLC0415  (keeps it out of start-up; this module owns it)
 
+    # It writes addresses into its log, secrets and all, when they are wrong; what failed is told by us.
+    logging.getLogger("apprise").setLevel(logging.CRITICAL + 1)
     asset = AppriseAsset(app_id="closingbell", app_desc="closingbell", app_url="", secure_logging=True)
     found = Apprise(asset=asset)
-    return found if found.add(url) else None
+    # What stands behind a comma or a blank is another address to it, of any kind.
+    is_one = found.add(url) and len(found) == 1
+    return found if is_one and not any(getattr(one, "template", None) for one in found) else None
 
 
 def send_to_webhook(url: str, secret: str, *, event: str, key: str, body: str, at: int) -> Failure | None:

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection, func, insert, or_, select, update
 
 from closingbell.domain.incidents import Message
-from closingbell.domain.outbox import TEST, is_worth, next_try_at
+from closingbell.domain.outbox import TEST, is_worth, names_a_server, next_try_at
 from closingbell.models import MessageAddress, OutboxMessage, User, Webhook
 from closingbell.stores.upsert import upsert
 
@@ -22,7 +22,7 @@ _KEY = ("channel", "target_id", "dedupe_key")
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """Where a person's messages of ``level`` and above go."""
+    """Where a person's messages of ``level`` and above go; ``is_administrators`` says whose it is."""
 
     id: int
     user_id: int
@@ -30,6 +30,16 @@ class Address:
     url: str = field(repr=False)
     level: str
     created_at: datetime
+    is_administrators: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class LastMessage:
+    """The newest message to an address: since when it waits or when it was done, whether it arrived, and why not."""
+
+    at: datetime
+    is_sent: bool
+    why: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +92,7 @@ def load_addresses(connection: Connection, *, user_id: int | None = None) -> lis
     """The addresses in use of active people, of one or of all."""
     row = MessageAddress
     query = (
-        select(row.id, row.user_id, User.email, row.url, row.level, row.created_at)
+        select(row.id, row.user_id, User.email, row.url, row.level, row.created_at, User.is_administrator)
         .join(User, User.id == row.user_id)
         .where(row.removed_at.is_(None), User.is_active.is_(True))
         .order_by(User.email, row.id)
@@ -90,6 +100,31 @@ def load_addresses(connection: Connection, *, user_id: int | None = None) -> lis
     if user_id is not None:
         query = query.where(row.user_id == user_id)
     return [Address(*found) for found in connection.execute(query)]
+
+
+def store_level(connection: Connection, address_id: int, level: str, *, user_id: int | None = None) -> bool:
+    """From which level on an address is sent to; only one of that person where ``user_id`` is given.
+
+    False when there is none.
+    """
+    row = MessageAddress
+    change = update(row).where(row.id == address_id, row.removed_at.is_(None)).values(level=level)
+    if user_id is not None:
+        change = change.where(row.user_id == user_id)
+    return connection.execute(change).rowcount == 1
+
+
+def load_last_messages(connection: Connection, address_ids: Sequence[int]) -> dict[int, LastMessage]:
+    """The newest message to each of these addresses."""
+    row = OutboxMessage
+    newest = (
+        select(func.max(row.id)).where(row.channel == ADDRESS, row.target_id.in_(address_ids)).group_by(row.target_id)
+    )
+    query = select(row.target_id, row.created_at, row.done_at, row.is_sent, row.last_error).where(row.id.in_(newest))
+    return {
+        target: LastMessage(done_at or created_at, is_sent, why)
+        for target, created_at, done_at, is_sent, why in connection.execute(query)
+    }
 
 
 def remove_address(connection: Connection, address_id: int, *, now: datetime, user_id: int | None = None) -> bool:
@@ -131,13 +166,24 @@ def remove_webhook(connection: Connection, webhook_id: int, *, now: datetime) ->
 
 def queue_messages(
     connection: Connection, messages: Sequence[Message], user_ids: Sequence[int], *, now: datetime
-) -> None:
-    """Let messages to these people also go to their addresses; part of the transaction that writes them."""
+) -> int:
+    """Let messages to these people also go to their addresses; part of the transaction that writes them.
+
+    For how many they wait now.
+    """
     people = set(user_ids)
-    addresses = [one for one in load_addresses(connection) if one.user_id in people]
+    # Whoever is no administrator any more keeps no way to a server of their choice.
+    addresses = [
+        one
+        for one in load_addresses(connection)
+        if one.user_id in people and (one.is_administrators or not names_a_server(one.url))
+    ]
+    count = 0
     for message in messages:
         targets = [one.id for one in addresses if is_worth(message.level, at_least=one.level)]
         _queue(connection, ADDRESS, targets, message, now)
+        count += len(targets)
+    return count
 
 
 def queue_event(connection: Connection, event: str, *, key: str, body: str, now: datetime) -> None:

@@ -2,31 +2,38 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
 
 from closingbell.domain.incidents import Message
-from closingbell.domain.outbox import EVENTS, LEVELS, TEST, masked
+from closingbell.domain.outbox import EVENTS, HOSTED, LEVELS, TEST, masked, names_a_server
 from closingbell.errors import UsageError
 from closingbell.jobs.context import JobContext
 from closingbell.notifications.senders import check_address, check_webhook
 from closingbell.stores import outbox, people
+from closingbell.usecases.sign_in_tries import Limit, take_try
 from closingbell.utils.text import listed
+
+MOST_ADDRESSES = 20
+OWN_TESTS = Limit(5, timedelta(minutes=10))
 
 
 @dataclass(frozen=True, slots=True)
 class ShownAddress:
-    """An address as it may be shown."""
+    """An address as it may be shown, with what became of the newest message to it (None: there was none)."""
 
     id: int
     email: str
     kind: str
     level: str
+    created_at: datetime
+    last: outbox.LastMessage | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,30 +61,58 @@ class Queued:
 
 
 def add_address(context: JobContext, *, email: str, url: str, level: str) -> int:
-    """Let a person's messages of ``level`` and above also go to an address; raise UsageError when that cannot be."""
-    if level not in LEVELS:
-        raise UsageError(f"a level is one of {', '.join(LEVELS)}")
+    """Let a person's messages of ``level`` and above also go to an address; raise UsageError when that cannot be.
+
+    An address that names its own server is for administrators: it would have this machine call any other.
+    """
+    _require_level(level)
     checked = check_address(url)
     now = context.wall.now()
-    user_id = _person(context, email)
-    return context.database.write_unit(
-        lambda connection: outbox.store_address(connection, user_id=user_id, url=checked, level=level, now=now)
-    )
+    person = _person(context, email)
+    if names_a_server(checked) and not person.is_administrator:
+        raise UsageError(
+            "an address that names its own server, or has options after a ?, is for administrators; "
+            f"yours may be one of {HOSTED}"
+        )
+
+    def unit(connection: Connection) -> int:
+        if len(outbox.load_addresses(connection, user_id=person.id)) >= MOST_ADDRESSES:
+            raise UsageError(f"{person.email} has {MOST_ADDRESSES} addresses already; remove one first")
+        return outbox.store_address(connection, user_id=person.id, url=checked, level=level, now=now)
+
+    return context.database.write_unit(unit)
 
 
-def _person(context: JobContext, email: str) -> int:
+def change_level(context: JobContext, address_id: int, level: str, *, user_id: int | None = None) -> None:
+    """From which level on messages go to an address; raise UsageError when there is none of that number."""
+    _require_level(level)
+    if not context.database.write_unit(
+        lambda connection: outbox.store_level(connection, address_id, level, user_id=user_id)
+    ):
+        raise UsageError(f"no address has the number {address_id}; addresses list shows them")
+
+
+def _require_level(level: str) -> None:
+    if level not in LEVELS:
+        raise UsageError(f"a level is one of {', '.join(LEVELS)}")
+
+
+def _person(context: JobContext, email: str) -> people.Person:
     with context.database.read() as connection:
         person = people.find_person(connection, email.strip().lower())
     if person is None:
         raise UsageError(f"nobody has the address {email}")
-    return person.id
+    return person
 
 
 def list_addresses(context: JobContext, *, user_id: int | None = None) -> list[ShownAddress]:
     """The addresses in use, without what is secret in them."""
     with context.database.read() as connection:
         found = outbox.load_addresses(connection, user_id=user_id)
-    return [ShownAddress(one.id, one.email, masked(one.url), one.level) for one in found]
+        last = outbox.load_last_messages(connection, [one.id for one in found])
+    return [
+        ShownAddress(one.id, one.email, masked(one.url), one.level, one.created_at, last.get(one.id)) for one in found
+    ]
 
 
 def remove_address(context: JobContext, address_id: int, *, user_id: int | None = None) -> None:
@@ -120,23 +155,34 @@ def remove_webhook(context: JobContext, webhook_id: int) -> None:
 def queue_test(context: JobContext, *, email: str | None = None) -> Queued:
     """Let a test message wait for every address (of one person) and every webhook."""
     now, key = context.wall.now(), f"test-{secrets.token_hex(8)}"
-    user_id = None if email is None else _person(context, email)
+    user_id = None if email is None else _person(context, email).id
     with context.database.read() as connection:
         people_told = {one.user_id for one in outbox.load_addresses(connection, user_id=user_id)}
         hooks = [] if email is not None else outbox.load_webhooks(connection)
-    count = len(list_addresses(context, user_id=user_id)) + len(hooks)
-    if not count:
-        raise UsageError("there is no address to send to; add one: closingbell addresses add E-MAIL URL")
     message = Message(key, "error", "closingbell: a test", "If you read this, messages reach you.")
     body = json.dumps({"id": key, "event": TEST, "at": now.isoformat()})
 
-    def unit(connection: Connection) -> None:
-        outbox.queue_messages(connection, [message], sorted(people_told), now=now)
+    def unit(connection: Connection) -> int:
+        count = outbox.queue_messages(connection, [message], sorted(people_told), now=now)
         if hooks:
             outbox.queue_event(connection, TEST, key=key, body=body, now=now)
+        return count + len(hooks)
 
-    context.database.write_unit(unit)
+    count = context.database.write_unit(unit)
+    if not count:
+        raise UsageError("there is no address to send to; add one: closingbell addresses add E-MAIL URL")
     return Queued(key, count)
+
+
+def queue_own_test(context: JobContext, *, email: str) -> Queued:
+    """Let a test message wait for every address of whoever asks; raise UsageError where they ask too often."""
+    if not list_addresses(context, user_id=_person(context, email).id):
+        raise UsageError("you have no address yet; add one first")
+    key = hashlib.sha256(f"test-notification {email}".encode()).hexdigest()
+    if take_try(context, key, OWN_TESTS) is None:
+        minutes = int(OWN_TESTS.within.total_seconds()) // 60
+        raise UsageError(f"{OWN_TESTS.most} tests in {minutes} minutes are enough; wait a little")
+    return queue_test(context, email=email)
 
 
 def last_failures(context: JobContext, key: str) -> list[outbox.NotSent]:

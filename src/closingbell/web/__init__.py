@@ -12,6 +12,7 @@ from closingbell.jobs.context import EXTENSION, JobContext
 from closingbell.jobs.registry import Registry
 from closingbell.web import (
     action_entry,
+    addresses,
     api_docs,
     charts,
     companies,
@@ -70,6 +71,7 @@ def add_pages(app: Flask, registry: Registry) -> None:
     payments.add_routes(pages)
     notifications.add_routes(pages)
     settings.add_routes(pages, registry)
+    addresses.add_routes(pages)
     api_docs.add_routes(pages)
     app.register_blueprint(pages)
     records.add_records(app)

@@ -6,12 +6,14 @@ from typing import Any
 
 from flask import Blueprint, render_template
 from flask.typing import ResponseReturnValue
+from flask_security import current_user
 
 from closingbell.config import told_settings
 from closingbell.jobs.context import current_context
 from closingbell.jobs.registry import Registry
 from closingbell.queries.jobs import list_jobs
 from closingbell.usecases.closures import list_closures
+from closingbell.usecases.messages import list_addresses
 from closingbell.usecases.people import list_tokens
 from closingbell.web.guard import Right, needs, right_of_user
 
@@ -22,7 +24,7 @@ def add_routes(pages: Blueprint, registry: Registry) -> None:
     @needs(Right.MEMBER)
     def settings() -> ResponseReturnValue:
         context, right = current_context(), right_of_user()
-        shown: dict[str, Any] = {}
+        shown: dict[str, Any] = {"addresses": list_addresses(context, user_id=current_user.id)}
         if right >= Right.VIEWER:
             now, disabled = context.clock.now(), context.settings.disabled_jobs
             shown["told"] = told_settings(context.settings)
