@@ -17,11 +17,13 @@ from closingbell.domain.intraday import refresh_in_words
 from closingbell.domain.runs import Outcome, RunStatus, RunSummary, status_from_coverage
 from closingbell.errors import PermanentProviderError, ProviderError, SymbolUnknownError
 from closingbell.jobs.context import JobContext, current_context
+from closingbell.jobs.dividend_processor import process_after_prices
 from closingbell.jobs.fan_out import fan_out, in_chunks
 from closingbell.jobs.intraday_planning import IntradayItem, IntradayPlan, plan_intraday
 from closingbell.jobs.intraday_storing import Told, store_answers
 from closingbell.jobs.price_storing import store_planned
 from closingbell.jobs.runner import Ending, Occasion, Run, carry_out
+from closingbell.jobs.split_guard import look_for_splits
 from closingbell.providers.base import MINUTES, QUOTES, MinuteHistory, PriceProvider, Quote
 from closingbell.utils.retry_helper import retry_with_backoff
 from closingbell.utils.waiting import watched
@@ -48,20 +50,33 @@ def run_intraday_refresh(
     """The intraday job as the scheduler and people run it; ``symbols`` names the companies instead."""
     # A run that was due at the close begins a moment after it, and still stores the session's last minutes.
     moment = occasion.fire_time or context.clock.now()
-    return carry_out(context, INTRADAY_PRICE_REFRESH, lambda run: _refresh(context, run, symbols, moment), occasion)
+    splits: list[str] = []
+    summary = carry_out(
+        context, INTRADAY_PRICE_REFRESH, lambda run: _refresh(context, run, symbols, moment, splits), occasion
+    )
+    if splits:
+        process_after_prices(context)
+    return summary
 
 
-def _refresh(context: JobContext, run: Run, symbols: Sequence[str] | None, moment: datetime) -> Ending:
+def _refresh(
+    context: JobContext, run: Run, symbols: Sequence[str] | None, moment: datetime, splits: list[str]
+) -> Ending:
+    """``splits`` collects the companies of which a split was found."""
+    # First, so that the prices of this run are judged with the splits that are found.
+    looked = look_for_splits(context, run, symbols, moment=moment)
+    splits += looked.found
     plan = plan_intraday(context, symbols, moment=moment)
     run.items.extend(plan.skipped)
     for item in plan.skipped:
         context.progress.ended(item)
     context.progress.planned(len(plan.items))
     if not plan.items:
-        return Ending(RunStatus.SUCCESS, plan.why_nothing)
+        return Ending(RunStatus.SUCCESS, plan.why_nothing + looked.in_words())
     _fetch_and_store(context, run, plan)
     asked = [item for item in run.items if item.outcome is not Outcome.SKIPPED]
-    return Ending(status_from_coverage(asked), refresh_in_words(asked, plan.moment, plan.closed))
+    message = refresh_in_words(asked, plan.moment, plan.closed) + looked.in_words()
+    return Ending(status_from_coverage(asked), message)
 
 
 def _fetch_and_store(context: JobContext, run: Run, plan: IntradayPlan) -> None:

@@ -93,6 +93,16 @@ def load_previous_closes(connection: Connection, befores: Mapping[int, date]) ->
     return closes
 
 
+def load_close_before(connection: Connection, company_id: int, day: date) -> tuple[date, int] | None:
+    """The newest stored close of a company before a day: its date, and the price in millionths."""
+    days = summaries.load_days(connection, [company_id]).get(company_id)
+    earlier = days.closes.between(date.min, day - timedelta(days=1)) if days else None
+    if not earlier:
+        return None
+    close = connection.scalar(select(_RAW.c.close).where(_RAW.c.company_id == company_id, _RAW.c.date == earlier.last))
+    return None if close is None else (earlier.last, close)
+
+
 def new_rows(
     company_id: int,
     bars: Iterable[Bar],

@@ -55,6 +55,32 @@ class Undecided:
     last_seen_at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class Jump:
+    """A bar set aside by the jump rule that nobody decided on, and whose it is."""
+
+    id: int
+    company_id: int
+    symbol: str
+    mic: str
+    bar: Bar
+
+
+def load_jumps(connection: Connection) -> list[Jump]:
+    """Bars of companies not closed that the jump rule set aside and that are not released."""
+    row = QuarantinedBar
+    query = (
+        select(
+            row.id, row.company_id, Company.symbol, Company.mic,
+            row.date, row.open, row.high, row.low, row.close, row.volume,
+        )
+        .join(Company, Company.id == row.company_id)
+        .where(row.rule == "jump", row.released_at.is_(None), Company.closed_on.is_(None))
+        .order_by(row.id)
+    )  # fmt: skip
+    return [Jump(*found[:4], _bar_of(*found[4:])) for found in connection.execute(query)]
+
+
 def load_undecided(connection: Connection, symbols: Sequence[str]) -> list[Undecided]:
     """What was set aside of these companies when they were last looked at, and waits without a note."""
     row = QuarantinedBar
