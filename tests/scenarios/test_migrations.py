@@ -23,6 +23,7 @@ from closingbell.models import (
     CorporateActionVersion,
     LedgerEntry,
     PriceHistory,
+    RunTotal,
 )
 from closingbell.models.types import ScaledDecimal, UtcDateTime
 from closingbell.stores import summaries
@@ -200,6 +201,57 @@ def test_summaries_of_bars_that_are_there_already_are_made(empty: House) -> None
     days = [(date(2012, 11, 28), True), (date(2012, 11, 29), False)]
     assert made == {7: Summary(newest, StoredDays.of(days))}
     assert empty.drifted() == []
+
+
+def test_runs_of_before_are_counted(empty: House) -> None:
+    with empty.app.app_context():
+        alembic_for(empty.app).upgrade("0019")
+    columns = "id, job_name, status, started_at, completed_at, fire_time, attempt"
+    begun = (
+        "stocks_processed, stocks_failed, `trigger`, owner, heartbeat_at, expected_count, covered_count, request_count"
+    )
+    if empty.context.database.dialect != "mysql":
+        begun = begun.replace("`", '"')
+    rest = "2, 1, 'schedule', 'host:1:1', '2012-11-30 21:30:00', 1, 1, 3"
+    runs = (
+        "1, 'daily', 'SUCCESS', '2012-11-29 21:30:02', '2012-11-29 21:30:47', '2012-11-29 21:30:00', 1",
+        "2, 'daily', 'FAILED', '2012-11-30 21:30:01', '2012-11-30 23:30:01', '2012-11-30 21:30:00', 1",
+        "3, 'daily', 'SUCCESS', '2012-11-30 23:40:00', '2012-11-30 23:40:01', '2012-11-30 21:30:00', 2",
+        "4, 'sweep', 'PARTIAL', '2012-11-30 23:00:00', '2012-11-30 23:00:45', NULL, 1",
+        "5, 'daily', 'RUNNING', '2012-12-03 21:30:00', NULL, '2012-12-03 21:30:00', 1",
+    )
+    items = (
+        "(1, 'IBM', 'stored'), (2, 'IBM', 'failed'), (3, 'IBM', 'stored'), (4, 'FB', 'missing'), (5, 'IBM', 'stored')"
+    )
+    made = items.replace("')", "', 1, 1, 1, 0, 0, 1, 9)")
+    with empty.context.database.write() as connection:
+        for run in runs:
+            connection.exec_driver_sql(f"INSERT INTO job_log ({columns}, {begun}) VALUES ({run}, {rest})")
+        connection.exec_driver_sql(
+            "INSERT INTO job_log_item (job_log_id, symbol, outcome, expected_count, covered_count, stored_count, "
+            f"changed_count, quarantined_count, attempt_count, duration_ms) VALUES {made}"
+        )
+
+    assert empty.command("init-db").exit_code == 0
+
+    # The one that goes on counts when it ends.
+    assert {(row.kind, row.job_name, row.label): row.amount for row in empty.rows(RunTotal, order="kind")} == {
+        ("runs", "daily", "success"): 2,
+        ("runs", "daily", "failed"): 1,
+        ("runs", "sweep", "partial"): 1,
+        ("symbols", "daily", "stored"): 2,
+        ("symbols", "daily", "failed"): 1,
+        ("symbols", "sweep", "missing"): 1,
+        ("duration", "daily", "1"): 1,
+        ("duration", "daily", "60"): 1,
+        ("duration", "daily", "inf"): 1,
+        ("duration", "sweep", "60"): 1,
+        ("duration_ms", "daily", ""): 7_246_000,
+        ("duration_ms", "sweep", ""): 45_000,
+        ("lateness", "daily", "1"): 1,
+        ("lateness", "daily", "5"): 1,
+        ("lateness_ms", "daily", ""): 3_000,
+    }
 
 
 def test_actions_of_before_are_kept_with_their_versions(empty: House) -> None:

@@ -1,23 +1,26 @@
 """``/metrics``: how everything is, for Prometheus, computed from the database so that every process says the same.
 
-A request needs a token of scope read. All figures are gauges of this moment; no symbol is ever a label.
+A request needs a token of scope read. Counters are totals that are kept, gauges are of this moment; no symbol is ever a
+label.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 
 from flask import Blueprint, Response
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
-from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from closingbell.api.problems import problem_of, sealed
 from closingbell.api.tokens import verify_request
+from closingbell.domain.run_totals import INFINITE
 from closingbell.domain.runs import RunStatus
 from closingbell.jobs.context import current_context
 from closingbell.jobs.registry import Registry
+from closingbell.queries.figures import Figures, Measured, load_figures
 from closingbell.queries.now import JobNow, Now, look
 
 # name after ``closingbell_``, what it says, and its value; a value that is not known leaves the line out.
@@ -77,8 +80,14 @@ def metrics_api(registry: Registry) -> Blueprint:
             wall=context.wall.now(),
             disabled=context.settings.disabled_jobs,
         )
+        figures = load_figures(
+            context.database,
+            job_names=registry.keys(),
+            mics={clock.mic for clock in seen.clocks},
+            now=context.clock.now(),
+        )
         lines = CollectorRegistry()
-        lines.register(_Reading(seen))
+        lines.register(_Reading(seen, figures))
         return Response(generate_latest(lines), content_type=CONTENT_TYPE_LATEST)
 
     blueprint.add_url_rule("/metrics", "show_metrics", show_metrics)
@@ -95,14 +104,39 @@ def _guard() -> None:
 class _Reading(Collector):
     """One moment's figures in Prometheus' words."""
 
-    def __init__(self, seen: Now) -> None:
+    def __init__(self, seen: Now, figures: Figures) -> None:
         self._seen = seen
+        self._figures = figures
 
-    def collect(self) -> Iterator[GaugeMetricFamily]:
+    def collect(self) -> Iterator[Metric]:
         for name, says, value in OF_ALL:
             yield _family(name, says, [((), value(self._seen))])
         for name, says, of_job in OF_A_JOB:
             yield _family(name, says, [((one.job.id,), of_job(one)) for one in self._seen.jobs], labels=("job",))
+        figures = self._figures
+        yield _counter("job_runs", "Runs that ended, by how.", figures.runs, labels=("job", "status"))
+        yield _counter("symbols", "Companies in ended runs, by outcome.", figures.companies, labels=("job", "outcome"))
+        yield _histogram("job_run_duration_seconds", "How long ended runs took.", figures.durations)
+        yield _histogram("tick_lateness_seconds", "How long after its due time a run began.", figures.lateness)
+        ages = [((mic,), age) for mic, age in figures.price_ages.items()]
+        yield _family("price_age_seconds", "How old a market's newest stored price is.", ages, labels=("mic",))
+
+
+def _counter(
+    name: str, says: str, counts: Mapping[tuple[str, str], int], *, labels: tuple[str, str]
+) -> CounterMetricFamily:
+    family = CounterMetricFamily(f"closingbell_{name}", says, labels=labels)
+    for values, count in counts.items():
+        family.add_metric(values, count)
+    return family
+
+
+def _histogram(name: str, says: str, measured: Mapping[str, Measured]) -> HistogramMetricFamily:
+    family = HistogramMetricFamily(f"closingbell_{name}", says, labels=("job",))
+    for job, of_job in measured.items():
+        buckets = [("+Inf" if bound == INFINITE else str(bound), count) for bound, count in of_job.buckets]
+        family.add_metric((job,), buckets, of_job.sum_s)
+    return family
 
 
 def _family(

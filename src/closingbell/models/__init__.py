@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from closingbell.models.dividend_payment import NumberBlock as NumberBlock
     from closingbell.models.job_log import JobLog as JobLog
     from closingbell.models.job_log import JobLogItem as JobLogItem
+    from closingbell.models.job_log import RunTotal as RunTotal
     from closingbell.models.job_tick import ApiToken as ApiToken
     from closingbell.models.job_tick import Incident as Incident
     from closingbell.models.job_tick import JobRequest as JobRequest
@@ -78,7 +79,7 @@ _HOMES = {
         "DividendState",
         "NumberBlock",
     ),
-    "job_log": ("JobLog", "JobLogItem"),
+    "job_log": ("JobLog", "JobLogItem", "RunTotal"),
     "job_tick": ("ApiToken", "Incident", "JobRequest", "JobState", "JobTick", "SchedulerProcess"),
     "ledger": ("BookSetting", "FxRate", "LedgerEntry", "WithholdingRate"),
     "market_session": ("DatabaseMark", "MarketCalendar", "MarketHoliday", "MarketSession"),

@@ -61,6 +61,20 @@ class JobLog(Base):
     requests_by_provider: Mapped[str | None] = mapped_column(Text)
 
 
+class RunTotal(Base):
+    """How often something was so in all runs that ever ended, also those that are removed since.
+
+    ``kind`` and ``label`` are those of ``domain/run_totals.py``.
+    """
+
+    __tablename__ = "run_total"
+
+    kind: Mapped[str] = mapped_column(String(16), primary_key=True)
+    job_name: Mapped[str] = mapped_column(String(64), primary_key=True)
+    label: Mapped[str] = mapped_column(String(16), primary_key=True)
+    amount: Mapped[int] = mapped_column(BigInteger)
+
+
 class JobLogItem(Base):
     """How one company ended in a run; one row per run and symbol."""
 

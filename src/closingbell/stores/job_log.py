@@ -15,6 +15,7 @@ from sqlalchemy import Connection, insert, select, update
 
 from closingbell.domain.runs import GOOD_OUTCOMES, ItemOutcome, RunStatus
 from closingbell.models import JobLog, JobLogItem
+from closingbell.stores import run_totals
 from closingbell.stores.upsert import upsert
 
 # How long an owner is trusted after its last heartbeat, and how often it gives one.
@@ -152,7 +153,7 @@ def _close_orphan(connection: Connection, run: ActiveRun, reason: str, *, now: d
         .where(row.lease_until == run.lease_until)
         .values(status=RunStatus.FAILED, completed_at=now, active_key=None, error_message=reason, ended_by="orphaned")
     )
-    return changed.rowcount == 1
+    return _counted(connection, run.id, changed.rowcount)
 
 
 def why_orphaned(run: ActiveRun, wall: datetime) -> str | None:
@@ -201,7 +202,7 @@ def request_cancel(connection: Connection, run_id: int, *, by: str, now: datetim
 def close_stalled(connection: Connection, run: ActiveRun, *, now: datetime) -> bool:
     """Close a run that neither progressed nor stopped when it was asked to."""
     reason = "no progress for too long, and the run did not stop when it was asked to; what it had stored is kept"
-    return bool(_close(connection, run.id, run.owner, RunStatus.FAILED, now, error_message=reason, ended_by="stalled"))
+    return _close(connection, run.id, run.owner, RunStatus.FAILED, now, error_message=reason, ended_by="stalled")
 
 
 def load_failed(connection: Connection, run_id: int) -> tuple[str, str, tuple[str, ...]] | None:
@@ -269,22 +270,20 @@ def finish_run(
 ) -> bool:
     """Write down a run's end; False when somebody else closed it."""
     failed = sum(item.outcome not in GOOD_OUTCOMES for item in items)
-    return bool(
-        _close(
-            connection,
-            run_id,
-            owner,
-            status,
-            now,
-            message=message,
-            error_message=error_message,
-            stocks_processed=len(items),
-            stocks_failed=failed,
-            expected_count=sum(item.expected_count for item in items),
-            covered_count=sum(item.covered_count for item in items),
-            ended_by=ended_by,
-            **_requests(requests_by_provider),
-        )
+    return _close(
+        connection,
+        run_id,
+        owner,
+        status,
+        now,
+        message=message,
+        error_message=error_message,
+        stocks_processed=len(items),
+        stocks_failed=failed,
+        expected_count=sum(item.expected_count for item in items),
+        covered_count=sum(item.covered_count for item in items),
+        ended_by=ended_by,
+        **_requests(requests_by_provider),
     )
 
 
@@ -296,10 +295,17 @@ def _requests(by_provider: Mapping[str, int]) -> dict[str, Any]:
     }
 
 
-def _close(connection: Connection, run_id: int, owner: str, status: RunStatus, now: datetime, **values: object) -> int:
+def _close(connection: Connection, run_id: int, owner: str, status: RunStatus, now: datetime, **values: object) -> bool:
     changed = connection.execute(
         update(JobLog)
         .where(JobLog.id == run_id, JobLog.owner == owner, JobLog.status == RunStatus.RUNNING)
         .values(status=status, completed_at=now, active_key=None, **values)
     )
-    return changed.rowcount
+    return _counted(connection, run_id, changed.rowcount)
+
+
+def _counted(connection: Connection, run_id: int, closed_count: int) -> bool:
+    """Count a run that was closed here, in the transaction that closed it: so each counts once, whoever tried."""
+    if closed_count == 1:
+        run_totals.count_ended(connection, run_id)
+    return closed_count == 1

@@ -40,12 +40,14 @@ def upsert(
     rows: Sequence[Mapping[str, Any]],
     *,
     update: Sequence[str] = (),
+    add: Sequence[str] = (),
     key: Sequence[str] = (),
     table: Table | None = None,
 ) -> None:
     """Insert ``rows``; where ``key`` (the primary key) is taken, set the ``update`` columns, or leave the row.
 
-    ``table`` is the model's in another form (``raw_prices``).
+    The ``add`` columns are raised by what the row has there, whoever else raises them at the same time. ``table`` is
+    the model's in another form (``raw_prices``).
     """
     if not rows:
         return
@@ -56,16 +58,20 @@ def upsert(
     statement: Any
     if connection.dialect.name == "mysql":
         # Setting a key column to itself keeps other errors loud; INSERT IGNORE would hide them.
-        changes = {name: new.inserted[name] for name in update} or {keys[0]: table.c[keys[0]]}
+        changes = _changes(table, new.inserted, update, add) or {keys[0]: table.c[keys[0]]}
         statement = new.on_duplicate_key_update(changes)
     else:
-        changes = {name: new.excluded[name] for name in update}
+        changes = _changes(table, new.excluded, update, add)
         statement = (
             new.on_conflict_do_update(index_elements=keys, set_=changes)
             if changes
             else new.on_conflict_do_nothing(index_elements=keys)
         )
     connection.execute(statement, list(rows))
+
+
+def _changes(table: Table, told: Any, update: Sequence[str], add: Sequence[str]) -> dict[str, Any]:
+    return {name: told[name] for name in update} | {name: table.c[name] + told[name] for name in add}
 
 
 def in_groups(values: Sequence[V], size: int = 500) -> Iterator[Sequence[V]]:
