@@ -15,7 +15,6 @@ from flask.helpers import get_debug_flag
 
 from closingbell.cli_commands import CommandTable
 from closingbell.config import Settings, load_settings
-from closingbell.domain.provider_health import ProviderView
 from closingbell.errors import ClosingbellError, SettingsError, UsageError
 from closingbell.jobs.context import (
     EXTENSION,
@@ -196,13 +195,6 @@ def opener_of_one(context: JobContext, name: str) -> Callable[[], PriceProvider]
     except SettingsError as error:
         raise UsageError(str(error).removeprefix("PRICE_PROVIDERS: ")) from None
     return open_provider
-
-
-def list_providers(context: JobContext) -> list[ProviderView]:
-    """Every provider with its state, the chosen ones first and in order."""
-    from closingbell.providers.registry import survey  # noqa: PLC0415  (keeps providers out of start-up)
-
-    return survey(context.settings, wall=context.wall)
 
 
 def _require_known_providers(settings: Settings) -> None:

@@ -10,7 +10,6 @@ import click
 from flask import current_app
 from flask.cli import with_appcontext
 
-from closingbell.app import list_providers
 from closingbell.commands.database import alembic_for
 from closingbell.commands.output import EXIT_FAILED, Command, format_option, new_york_today, print_rows
 from closingbell.errors import DatabaseNotReadyError, ProviderError, RateLimitedError, SettingsError
@@ -29,6 +28,7 @@ from closingbell.queries.doctor import (
 )
 from closingbell.queries.provider_checks import judge_providers
 from closingbell.stores.marks import require_tables
+from closingbell.usecases.providers import list_providers
 from closingbell.utils.logs import configure_logs
 
 # Days asked for: at least one session lies in them, whatever holidays there are.

@@ -9,10 +9,10 @@ from datetime import datetime
 import click
 from flask.cli import with_appcontext
 
-from closingbell.app import list_providers
 from closingbell.commands.output import Command, format_option, new_york, new_york_today, print_json, print_rows
 from closingbell.domain.provider_health import ProviderView
 from closingbell.jobs.context import current_context
+from closingbell.usecases.providers import list_providers
 
 
 @click.command("providers", cls=Command)
@@ -35,6 +35,8 @@ def providers(format_: str) -> None:
         "provider": lambda view: view.name,
         "gives": lambda view: ", ".join(view.capabilities),
         "state": lambda view: view.in_words(tell),
+        "requests left": lambda view: view.budget.in_words() if view.budget else "",
+        "key": lambda view: {None: "", True: "set", False: "not set"}[view.has_key],
         "last answer": lambda view: new_york(view.last_success_at) if view.last_success_at else "",
         "last error": _last_error,
     }

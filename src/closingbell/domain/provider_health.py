@@ -59,10 +59,24 @@ class ProviderHealth:
 
 
 @dataclass(frozen=True, slots=True)
+class BudgetLeft:
+    """How many of ``most`` requests in any ``window`` (minute, hour) may still be sent now."""
+
+    left: int
+    most: int
+    window: str
+
+    def in_words(self) -> str:
+        """``48 of 50 in this hour``."""
+        return f"{self.left} of {self.most} in this {self.window}"
+
+
+@dataclass(frozen=True, slots=True)
 class ProviderView:
     """One provider as a person sees it; ``position`` is its place in the order, None when it is not in use.
 
-    ``until``: when it is asked again; ``reason``: what is missing, or what is wrong with it.
+    ``until``: when it is asked again; ``reason``: what is missing, or what is wrong with it. ``budget`` is None where
+    nothing limits it, ``has_key`` where it needs none.
     """
 
     position: int | None
@@ -74,6 +88,8 @@ class ProviderView:
     last_success_at: datetime | None = None
     last_error_at: datetime | None = None
     last_error: str | None = None
+    budget: BudgetLeft | None = None
+    has_key: bool | None = None
 
     def in_words(self, tell: Callable[[datetime], str]) -> str:
         """``rate limited, again at 16:52``; ``tell`` prints an instant."""

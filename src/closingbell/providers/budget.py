@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import threading
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, cast
@@ -12,6 +13,7 @@ from typing import Any, cast
 import structlog
 from pyrate_limiter import Duration, Rate, RateItem, SQLiteBucket
 
+from closingbell.domain.provider_health import BudgetLeft
 from closingbell.errors import RateLimitedError
 from closingbell.utils.clock import Clock, SystemClock
 from closingbell.utils.waiting import pause
@@ -24,7 +26,29 @@ LONGEST_WAIT_S = 120.0
 FIRST_PAUSE_S = 30.0
 LONGEST_PAUSE_S = 3600.0
 
+# As the limiter keeps it: one row a request, its time in milliseconds.
+_SENT_SINCE = "SELECT count(*) FROM rate_bucket WHERE item_timestamp >= ?"
+_MINUTE_MS = 60_000
+
 _log = structlog.get_logger(__name__)
+
+
+def budget_left(folder: Path, *, per_minute: int = 0, per_hour: int = 0) -> BudgetLeft | None:
+    """What is left of the budget in ``folder``, by whichever limit is set; None without one. Takes nothing of it."""
+    most, window = (per_minute, "minute") if per_minute else (per_hour, "hour")
+    if not most:
+        return None
+    since = int(SystemClock().now().timestamp() * 1000) - (_MINUTE_MS if per_minute else 60 * _MINUTE_MS)
+    file = folder / "budget.sqlite"
+    if not file.exists():
+        return BudgetLeft(most, most, window)
+    try:
+        with closing(sqlite3.connect(f"{file.resolve().as_uri()}?mode=ro", uri=True, timeout=1)) as connection:
+            sent = connection.execute(_SENT_SINCE, (since,)).fetchone()[0]
+    except sqlite3.Error:
+        # A file that cannot be read is no budget that anybody shares.
+        return None
+    return BudgetLeft(max(most - sent, 0), most, window)
 
 
 class RequestBudget:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
+from typing import Any
 
 import structlog
 
 from closingbell.config import Settings
-from closingbell.domain.provider_health import ProviderState, ProviderView, state_of
+from closingbell.domain.provider_health import BudgetLeft, ProviderState, ProviderView, state_of
 from closingbell.errors import SettingsError
 from closingbell.providers import guests
 from closingbell.providers.base import CALENDAR, DAILY, MINUTES, QUOTES, PriceProvider
@@ -23,22 +24,51 @@ LEFT_OUT = "provider.left_out"
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """A provider of our own: ``factory`` is module:name, imported when it is used; what it can do, told before that."""
+    """A provider of our own: ``factory`` is module:name, imported when it is used; what it can do, told before that.
+
+    ``budget`` is module:name of what tells what is left of its requests, ``key`` the setting that holds its key.
+    """
 
     factory: str
     capabilities: frozenset[str]
+    budget: str = ""
+    key: str = ""
 
     def open(self, settings: Settings) -> PriceProvider:
         """The provider; raise SettingsError with the variable's name when something is missing."""
-        module, _, name = self.factory.partition(":")
-        factory: Factory = getattr(import_module(module), name)
+        factory: Factory = _imported(self.factory)
         return factory(settings)
+
+    def budget_left(self, settings: Settings) -> BudgetLeft | None:
+        """What is left of its requests; None where nothing limits them."""
+        if not self.budget:
+            return None
+        left: BudgetLeft | None = _imported(self.budget)(settings)
+        return left
+
+    def has_key(self, settings: Settings) -> bool | None:
+        """Whether its key is set; None where it needs none."""
+        return bool(getattr(settings, self.key).get_secret_value()) if self.key else None
+
+
+def _imported(target: str) -> Any:
+    module, _, name = target.partition(":")
+    return getattr(import_module(module), name)
 
 
 # A provider of our own is its file, its test and one line here.
 OFFERS: Mapping[str, Offer] = {
-    "yahoo": Offer("closingbell.providers.yahoo_opening:open_yahoo", frozenset({DAILY, QUOTES, MINUTES, CALENDAR})),
-    "tiingo": Offer("closingbell.providers.tiingo:open_tiingo", frozenset({DAILY})),
+    "yahoo": Offer(
+        "closingbell.providers.yahoo_opening:open_yahoo",
+        frozenset({DAILY, QUOTES, MINUTES, CALENDAR}),
+        budget="closingbell.providers.yahoo_opening:yahoo_budget_left",
+    ),
+    "tiingo": Offer(
+        "closingbell.providers.tiingo:open_tiingo",
+        frozenset({DAILY}),
+        budget="closingbell.providers.tiingo:tiingo_budget_left",
+        key="tiingo_api_key",
+    ),
     "files": Offer("closingbell.providers.files:open_files", frozenset({DAILY})),
 }
 
@@ -79,6 +109,17 @@ def survey(settings: Settings, *, wall: Clock | None = None) -> list[ProviderVie
     views = [_view(place, name, settings, health, wall) for place, name in enumerate(chosen, start=1)]
     others = sorted((OFFERS.keys() | guests.installed().keys()) - set(chosen))
     return views + [ProviderView(None, name, _told_before(name), ProviderState.NOT_IN_USE) for name in others]
+
+
+def survey_with_means(settings: Settings, *, wall: Clock | None = None) -> list[ProviderView]:
+    """The same with what is left of each one's requests, and whether its key is set. Asks nobody outside either."""
+    views = survey(settings, wall=wall)
+    return [
+        replace(view, budget=offer.budget_left(settings), has_key=offer.has_key(settings))
+        if (offer := OFFERS.get(view.name))
+        else view
+        for view in views
+    ]
 
 
 def _open(name: str, settings: Settings) -> PriceProvider:

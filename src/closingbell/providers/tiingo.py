@@ -22,6 +22,7 @@ from closingbell.config import Settings
 from closingbell.domain.bars import Bar, snap_price
 from closingbell.domain.corporate_actions import ActionKind, CorporateAction
 from closingbell.domain.money import BIGINT_MAX, QUANTITY_SCALE, to_scaled
+from closingbell.domain.provider_health import BudgetLeft
 from closingbell.errors import (
     BadAnswerError,
     DeadlineExceededError,
@@ -33,7 +34,7 @@ from closingbell.errors import (
     SymbolUnknownError,
 )
 from closingbell.providers.base import DAILY, DailyHistory, MinuteHistory, Quote
-from closingbell.providers.budget import RequestBudget
+from closingbell.providers.budget import RequestBudget, budget_left
 from closingbell.providers.meter import note_sent
 from closingbell.providers.retry_after import retry_after_s
 from closingbell.utils.deadlines import DeadlinePool
@@ -78,6 +79,11 @@ def open_tiingo(settings: Settings) -> TiingoProvider:
     folder = settings.cache_folder() / "tiingo"
     budget = RequestBudget(0, per_hour=settings.tiingo_requests_per_hour, folder=folder)
     return TiingoProvider(key, budget=budget, base_url=settings.tiingo_base_url)
+
+
+def tiingo_budget_left(settings: Settings) -> BudgetLeft | None:
+    """What is left of Tiingo's budget."""
+    return budget_left(settings.cache_folder() / "tiingo", per_hour=settings.tiingo_requests_per_hour)
 
 
 def spelled(symbol: str) -> str:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from closingbell.config import Settings
-from closingbell.providers.budget import RequestBudget
+from closingbell.domain.provider_health import BudgetLeft
+from closingbell.providers.budget import RequestBudget, budget_left
 from closingbell.providers.yahoo import YahooProvider
 from closingbell.providers.yahoo_session import YahooSession
 
@@ -19,3 +20,8 @@ def open_yahoo(settings: Settings) -> YahooProvider:
         cache_dir=folder / "yfinance",
     )
     return YahooProvider(session)
+
+
+def yahoo_budget_left(settings: Settings) -> BudgetLeft | None:
+    """What is left of Yahoo's budget."""
+    return budget_left(settings.cache_folder(), per_minute=settings.yahoo_requests_per_minute)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from flask import Blueprint, render_template
@@ -9,13 +10,29 @@ from flask.typing import ResponseReturnValue
 from flask_security import current_user
 
 from closingbell.config import told_settings
+from closingbell.domain.provider_health import ProviderState
 from closingbell.jobs.context import current_context
 from closingbell.jobs.registry import Registry
 from closingbell.queries.jobs import list_jobs
 from closingbell.usecases.closures import list_closures
 from closingbell.usecases.messages import list_addresses
 from closingbell.usecases.people import list_tokens
+from closingbell.usecases.providers import list_providers
 from closingbell.web.guard import Right, needs, right_of_user
+from closingbell.web.looks import NEW_YORK
+
+_TONES = {
+    ProviderState.UP: "good",
+    ProviderState.RATE_LIMITED: "warn",
+    ProviderState.DOWN: "bad",
+    ProviderState.NOT_CONFIGURED: "bad",
+    ProviderState.BROKEN: "bad",
+    ProviderState.NOT_IN_USE: "idle",
+}
+
+
+def _said(at: datetime) -> str:
+    return at.astimezone(NEW_YORK).strftime("%Y-%m-%d %H:%M %Z")
 
 
 def add_routes(pages: Blueprint, registry: Registry) -> None:
@@ -29,6 +46,7 @@ def add_routes(pages: Blueprint, registry: Registry) -> None:
             now, disabled = context.clock.now(), context.settings.disabled_jobs
             shown["told"] = told_settings(context.settings)
             shown["jobs"] = list_jobs(context.database, registry, now=now, disabled=disabled)
+            shown["providers"] = [(one, one.in_words(_said), _TONES[one.state]) for one in list_providers(context)]
             shown["closures"] = list_closures(context)
         if right >= Right.ADMINISTRATOR:
             shown["tokens"] = list_tokens(context)
