@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from datetime import date
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import insert
+from sqlalchemy import delete, insert, update
 
 from closingbell.domain.actions import AcceptedKind
 from closingbell.domain.runs import RunStatus
@@ -17,15 +17,18 @@ from closingbell.errors import UnknownPaymentError, UnknownSymbolError, UsageErr
 from closingbell.jobs import dividend_processor
 from closingbell.jobs.dividend_processor import DividendSelection, preview_dividends, process_dividends
 from closingbell.models import (
+    CorporateActionRow,
     DividendLink,
     DividendPayment,
+    DividendProgress,
+    DividendRecheck,
     JobLogItem,
     LedgerEntry,
     Notification,
     User,
 )
 from closingbell.queries.payments import PaymentFilter, explain_payment, list_payments
-from closingbell.stores import books
+from closingbell.stores import books, dividend_progress
 from closingbell.stores.database import open_database
 from closingbell.usecases.dividends import link_dividend
 from tests.app_fixtures import House
@@ -269,6 +272,110 @@ def test_run_up_to_a_day_leaves_later_payments_alone(make: Make) -> None:
         process_dividends(desk.context, None, DividendSelection(as_of=date(2024, 4, 11)))
     with pytest.raises(UnknownSymbolError, match="NOPE"):
         preview_dividends(desk.context, DividendSelection(("NOPE",)))
+
+
+EARLIER = {**DIVIDEND, "id": "e2", "ex_date": "2024-02-01", "pay_date": "2024-02-15"}
+
+
+def as_of(desk: Desk, day: str) -> str:
+    """A run up to a day; what it says it booked."""
+    return process_dividends(desk.context, None, DividendSelection(as_of=date.fromisoformat(day))).message
+
+
+def entries(desk: Desk) -> list[tuple[str, str, Decimal]]:
+    rows = [row for row in desk.rows(LedgerEntry) if row.payment_id is not None]
+    return [(str(row.value_date), row.name, row.amount) for row in rows]
+
+
+@pytest.mark.one_database
+def test_run_up_to_a_day_books_what_was_due_then_and_nothing_later(make: Make) -> None:
+    desk = make()
+    desk.clock.set(datetime(2024, 5, 10, 21, tzinfo=UTC))
+
+    assert as_of(desk, "2024-03-13") == "0 payments booked, 0 taken back"
+    assert desk.rows(DividendPayment) == []
+    # Between ex-date and pay date it is owed, and not paid.
+    assert as_of(desk, "2024-04-01") == "0 payments booked, 0 taken back"
+    owed = [("2024-03-14", "Receivable", Decimal(5)), ("2024-03-14", "Income:Dividend:CASH", Decimal(-5))]
+    assert entries(desk) == owed
+    assert as_of(desk, "2024-04-02") == "1 payments booked, 0 taken back: 5.00 USD"
+    paid = [*owed, ("2024-04-02", "Cash", Decimal(5)), ("2024-04-02", "Receivable", Decimal(-5))]
+    assert entries(desk) == paid
+    # Once more, and an earlier day after a later one, change nothing; nor does the ordinary run.
+    as_of(desk, "2024-04-02")
+    as_of(desk, "2024-03-20")
+    desk.run("2024-05-11")
+    assert (entries(desk), desk.states()) == (paid, {"e1": "PAID"})
+
+
+@pytest.mark.one_database
+def test_run_up_to_a_day_corrects_what_counts_by_then_and_takes_nothing_later_back(make: Make) -> None:
+    desk = make()
+    desk.carry_out(EARLIER)
+    desk.carry_out({"do": "split", "id": "s1", "symbol": "XX", "ex_date": "2024-05-06", "num": 2, "den": 1})
+    desk.run("2024-05-10")
+    for name in ("e1", "e2"):
+        desk.change_action(name, amount=Decimal("0.60"))
+    desk.change_action("s1", is_cancelled=True)
+
+    assert as_of(desk, "2024-03-20") == "1 payments booked, 1 taken back: 1.00 USD"
+
+    assert desk.cash_log() == {"e2/A": ["5.0000", "-5.0000", "6.0000"], "e1/A": ["5.0000"]}
+    assert [(row.leg, row.is_active) for row in desk.rows(DividendPayment) if row.leg == "SPLIT"] == [("SPLIT", 1)]
+    desk.run("2024-05-11")
+    assert desk.cash_log()["e1/A"] == ["5.0000", "-5.0000", "6.0000"]
+    assert [(row.leg, row.is_active) for row in desk.rows(DividendPayment) if row.leg == "SPLIT"] == [("SPLIT", None)]
+    assert desk.balances_by_group() == []
+
+
+@pytest.mark.one_database
+def test_entry_that_stands_for_a_later_dividend_goes_on_doing_so(make: Make) -> None:
+    desk = make()
+    desk.carry_out(EARLIER)
+    own = desk._store_order("A", "XX", "DIVIDEND", date(2024, 4, 4), amount=Decimal("5.00"))
+    desk.run("2024-05-10")
+    desk.change_action("e2", amount=Decimal("0.70"))
+
+    as_of(desk, "2024-03-01")
+
+    assert [(row.order_id, row.corporate_action_id) for row in desk.rows(DividendLink)] == [(own, desk.actions["e1"])]
+    assert desk.cash_log() == {"e2/A": ["5.0000", "-5.0000", "7.0000"]}
+
+
+@pytest.mark.one_database
+def test_run_up_to_a_day_on_which_the_books_are_closed_is_refused(make: Make) -> None:
+    desk = make(config={"lock_date": "2024-03-31"})
+    desk.clock.set(datetime(2024, 5, 10, 21, tzinfo=UTC))
+
+    for day in ("2024-03-20", "2024-03-31"):
+        with pytest.raises(UsageError, match=f"{day}: the books are closed up to 2024-03-31, nothing more can count"):
+            as_of(desk, day)
+        with pytest.raises(UsageError, match="leave --as-of out"):
+            preview_dividends(desk.context, DividendSelection(as_of=date.fromisoformat(day)))
+    assert desk.rows(DividendPayment) == []
+
+    # Of a later day, what was due in the closed time counts on that day.
+    as_of(desk, "2024-04-05")
+    assert [(one[0], one[1]) for one in entries(desk)] == [
+        ("2024-04-05", "Receivable"), ("2024-04-05", "Income:Dividend:CASH"),
+        ("2024-04-02", "Cash"), ("2024-04-02", "Receivable"),
+    ]  # fmt: skip
+
+
+@pytest.mark.one_database
+def test_run_up_to_a_day_leaves_a_company_to_the_ordinary_run(make: Make) -> None:
+    """Nothing is marked, as after an update of an old database: that nobody ever looked is the only sign."""
+    desk = make()
+    desk.database.write_unit(lambda c: c.execute(delete(DividendRecheck)))
+    desk.database.write_unit(lambda c: c.execute(update(CorporateActionRow).values(dirty_since=None)))
+    desk.clock.set(datetime(2024, 5, 10, 21, tzinfo=UTC))
+    as_of(desk, "2024-03-20")
+    desk.database.write_unit(lambda c: dividend_progress.store_last(c, dividend_progress.SWEEP, now=desk.clock.now()))
+
+    desk.run("2024-05-11")
+
+    assert ([one["cash"] for one in desk.payments()], desk.states()) == (["5.0000"], {"e1": "PAID"})
+    assert {row.next_date for row in desk.rows(DividendProgress)} == {None}
 
 
 def test_fraction_is_paid_at_the_close_and_again_at_the_price_a_person_enters(make: Make) -> None:

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from datetime import date
+from datetime import date, timedelta
 
 import pytest
 from hypothesis import given
@@ -138,3 +138,18 @@ def test_state_follows_dates_and_what_was_paid() -> None:
     assert state_of(dividend(), PAY, is_unpaid=True, is_corrected=True) is EventState.PAYABLE
     assert state_of(dividend(), PAY, is_unpaid=False, is_corrected=True) is EventState.CORRECTED
     assert state_of(dividend(is_cancelled=True), PAY, is_unpaid=True, is_corrected=True) is EventState.CANCELLED
+
+
+def test_what_is_reinvested_after_the_day_that_the_books_are_made_for_is_not_bought() -> None:
+    """Paid on a Saturday's eve: the exchange rests, and the shares are bought on the day after."""
+    next_day = PAY + timedelta(days=1)
+    rates = Rates(lambda *_: 0, lambda *_: None, lambda _: 40_000_000, lambda _: next_day)
+    holder, trades = Holder(7, "USD", is_reinvesting=True), [Trade(date(2024, 1, 10), 10 * ONE_SHARE)]
+
+    def booked(as_of: date) -> list[Leg]:
+        frame = Frame(as_of, rates, is_past=True)
+        terms = CompanyTerms(1, "USD", (dividend(),))
+        return [leg.leg for leg in reconcile(holder, trades, terms, HolderBooks(), frame).bookings]
+
+    assert booked(PAY) == [Leg.ACCRUAL, Leg.PAYMENT]
+    assert booked(next_day) == [Leg.ACCRUAL, Leg.PAYMENT, Leg.DRIP]

@@ -44,7 +44,7 @@ EXIT_CODES = {RunStatus.SUCCESS: 0, RunStatus.FAILED: EXIT_FAILED, RunStatus.PAR
 
 @click.command("run-dividend-processor", cls=Command)
 @symbols_option
-@click.option("--as-of", type=DateType(), help="Book only what was due up to this day, YYYY-MM-DD.")
+@click.option("--as-of", type=DateType(), help="Book what was due on this day and nothing later, YYYY-MM-DD.")
 @click.option("--dry-run", is_flag=True, help="Print what would be booked and stop.")
 @click.option("--wait/--no-wait", default=True, help="Run it here and now, or ask a scheduler to.", show_default=True)
 @format_option

@@ -214,13 +214,17 @@ class Rates:
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """The day that it is at the company's exchange, closed periods, the day the books were taken over, and rates."""
+    """The day that it is at the company's exchange, closed periods, the day the books were taken over, and rates.
+
+    ``is_past``: the books are made as of an earlier day; whatever counts after it stays as it is.
+    """
 
     today: date
     rates: Rates
     lock_date: date | None = None
     cutover: date | None = None
     fx_date: str = "PAY_DATE"
+    is_past: bool = False
 
     def closed(self, value_date: date) -> bool:
         """Whether a day lies in a closed period; one that is not over yet is not closed."""

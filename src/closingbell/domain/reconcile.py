@@ -73,13 +73,14 @@ class _Reconciler:
 
     def run(self) -> Changes:
         for dividend in self.company.dividends:
-            self._dividend(dividend)
+            if not self._counts_later(dividend.id):
+                self._dividend(dividend)
         if not self.company.splits:
             return self.changes
         self.walk.advance(self.frame.today + _DAY)
         steps = {step.split.action_id: step for step in self.walk.steps}
         for event in self.company.splits:
-            if not event.in_scope:
+            if not event.in_scope or self._counts_later(event.split.action_id):
                 continue
             self._split(event, steps.get(event.split.action_id))
         return self.changes
@@ -134,6 +135,13 @@ class _Reconciler:
             if payment is not paid:
                 self._book(payment, is_moved=moved)
             self._reinvest(dividend, payment)
+
+    def _counts_later(self, action_id: int) -> bool:
+        """Whether something of an action counts after the earlier day that the books are made for."""
+        if not self.frame.is_past:
+            return False
+        active = (self._active(action_id, leg) for leg in (Leg.ACCRUAL, Leg.PAYMENT, Leg.SPLIT, Leg.CIL))
+        return any(leg is not None and max(leg.due_date, leg.value_date) > self.frame.today for leg in active)
 
     def _active(self, action_id: int, leg: Leg) -> BookedLeg | None:
         return self.books.active.get((action_id, leg))
@@ -228,10 +236,12 @@ class _Reconciler:
         """Buy shares for a payment at the close of its day, once: a later correction never undoes it."""
         if not self.holder.is_reinvesting or payment.net <= 0 or (dividend.id, Leg.DRIP) in self.books.versions:
             return
-        if self.frame.today - self.books.first_paid.get(dividend.id, self.frame.today) > RETRY:
+        age = self.frame.today - self.books.first_paid.get(dividend.id, self.frame.today)
+        # One that was paid after the day that the books are made for is a matter of an ordinary run.
+        if age > RETRY or (self.frame.is_past and age < -_DAY):
             return
         on = self.frame.rates.trading_day(payment.due_date)
-        price, net = self.frame.rates.close(on), payment.net
+        price, net = (self.frame.rates.close(on) if on <= self.frame.today else None), payment.net
         if price is None:
             self.changes.waiting.append(f"{NO_PRICE} of {on} to reinvest at")
             return

@@ -101,7 +101,7 @@ def load_facts(
 ) -> list[CompanyFacts]:
     """The facts of a group of companies; their turns and marks were read before.
 
-    With ``as_of`` that is today, and what is paid after it is left alone.
+    With ``as_of`` that is today: later actions are left out, and what counts after it is left alone.
     """
     ids = [waiting.company_id for waiting in group]
     by_company = actions.load_actions(connection, ids)
@@ -201,7 +201,7 @@ def _company_facts(
         if action.kind in PAYING and action.facts.amount is not None
     )
     if as_of is not None:
-        dividends = tuple(one for one in dividends if one.ex_date <= as_of and (one.pay.date or as_of) <= as_of)
+        dividends = tuple(one for one in dividends if one.ex_date <= as_of)
     scope = {action.id for action in chosen if as_of is None or action.ex_date <= as_of}
     splits = tuple(_share_event(action, in_scope=action.id in scope) for action in every if action.kind in SPLITTING)
     currency = waiting.currency or next((one.currency for one in dividends), "USD")
@@ -214,9 +214,10 @@ def _company_facts(
         rulebook.settings.lock_date,
         rulebook.settings.cutover_date,
         rulebook.settings.fx_date,
+        is_past=as_of is not None,
     )
     found = {action.id: action for action in every}
-    own_links = {key: link for key, link in links.items() if key[0] in found}
+    own_links = {key: link for key, link in links.items() if key[0] in (found if as_of is None else scope)}
     return CompanyFacts(waiting, today, terms, lags, frame, trades, holders, books, own_links, states, found)
 
 

@@ -27,7 +27,7 @@ from closingbell.jobs.dividend_deciding import Decision, decide
 from closingbell.jobs.dividend_writing import cash_moved, write_decisions
 from closingbell.jobs.pay_dates import gather_action_news, settle_waiting
 from closingbell.jobs.runner import Ending, Occasion, Run, carry_out
-from closingbell.stores import companies, dividend_progress, job_log, notices, orders
+from closingbell.stores import books, companies, dividend_progress, job_log, notices, orders
 from closingbell.stores.dividend_progress import Waiting
 from closingbell.stores.marks import claim_origin
 from closingbell.utils.collecting import cycles_kept
@@ -51,7 +51,7 @@ _log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class DividendSelection:
-    """What a person asks for: symbols (None: every company), and a day to stop at (None: today)."""
+    """What a person asks for: symbols (None: every company), and the day that the books are made for (None: today)."""
 
     symbols: tuple[str, ...] | None = None
     as_of: date | None = None
@@ -85,7 +85,7 @@ def process_dividends(
     """Book every entitlement that should be booked and is not, and take back what should not be."""
     context = context or current_context()
     chosen = selection or DividendSelection()
-    _refuse_future(context, chosen)
+    _refuse_wrong_day(context, chosen.as_of)
     return carry_out(context, DIVIDEND_PROCESSOR, lambda run: _process(context, run, chosen), occasion)
 
 
@@ -119,7 +119,7 @@ def process_after_prices(context: JobContext) -> RunSummary | None:
 def preview_dividends(context: JobContext, selection: DividendSelection) -> Preview:
     """What a run would book now; writes nothing."""
     claim_origin(context.database, context.settings.origin, clock=context.clock)
-    _refuse_future(context, selection)
+    _refuse_wrong_day(context, selection.as_of)
     decisions: list[Decision] = []
     suggested = 0
     for group in _groups(context, selection, is_sweep=False):
@@ -157,9 +157,19 @@ def _line(decision: Decision) -> str:
     return f"{decision.waiting.symbol}: {booked} to book, {back} to take back, cash {money or '0.00'}"
 
 
-def _refuse_future(context: JobContext, selection: DividendSelection) -> None:
-    if selection.as_of is not None and selection.as_of > date_at("XNYS", context.clock.now()):
-        raise UsageError(f"{selection.as_of}: is not over yet; nothing is paid before its day")
+def _refuse_wrong_day(context: JobContext, as_of: date | None) -> None:
+    """A day that is still to come, or on which the books are closed, is no day to make them for."""
+    if as_of is None:
+        return
+    if as_of > date_at("XNYS", context.clock.now()):
+        raise UsageError(f"{as_of}: is not over yet; nothing is paid before its day")
+    with context.database.read() as connection:
+        locked = books.load_book_settings(connection).lock_date
+    if locked is not None and as_of <= locked:
+        raise UsageError(
+            f"{as_of}: the books are closed up to {locked}, nothing more can count up to that day; name a later one, "
+            f"or leave --as-of out: then what is due counts today"
+        )
 
 
 def _process(context: JobContext, run: Run, selection: DividendSelection) -> Ending:

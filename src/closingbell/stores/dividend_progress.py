@@ -163,7 +163,9 @@ def take_turns(connection: Connection, turns: Mapping[int, int | None], *, now: 
     """Take a turn for each company (id, turn that was read); raise BooksChangedError when somebody else took one."""
     new = [company_id for company_id, turn in turns.items() if turn is None]
     if new:
-        rows = [{"company_id": one, "turn": 1, "next_date": None, "checked_at": now} for one in sorted(new)]
+        # Due at once, until somebody writes down that all is booked: this turn may not be over everything.
+        due = now.date()
+        rows = [{"company_id": one, "turn": 1, "next_date": due, "checked_at": now} for one in sorted(new)]
         try:
             connection.execute(insert(DividendProgress), rows)
         except IntegrityError:
@@ -197,7 +199,7 @@ def store_finished(
             .values(dirty_since=None),
             [{"b_id": action_id, "b_version": version} for action_id, version in waiting.versions.items()],
         )
-    if next_date != waiting.next_date:
+    if next_date != waiting.next_date or waiting.turn is None:
         connection.execute(
             update(DividendProgress).where(_PROGRESS.company_id == waiting.company_id).values(next_date=next_date)
         )
