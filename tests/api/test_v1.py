@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -238,6 +239,16 @@ def test_bad_questions_are_told_what_is_wrong(program: Program) -> None:
     ):
         status, detail = program.problem("GET", path)
         assert (status, detail.startswith(words)) == (422, True), detail
+
+
+def test_the_document_has_no_part_that_nothing_in_it_points_at(program: Program) -> None:
+    told = program.get("/openapi.json")
+    used = set(re.findall(r'"#/components/([a-z]+/[A-Za-z_]+)"', json.dumps(told)))
+    there = {f"{kind}/{name}" for kind, parts in told["components"].items() for name in parts}
+    # What is asked for on every route is named, not pointed at.
+    assert there - used == {"securitySchemes/token"}
+    assert used - there == set()
+    assert {"schemas/Error", "schemas/PaginationMetadata"} & there == set()
 
 
 def test_the_document_and_its_page_name_every_address(program: Program) -> None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import gc
+import os
 from collections.abc import Callable
 from datetime import timedelta
 from importlib.metadata import EntryPoint
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -15,12 +18,14 @@ from closingbell.domain.provider_health import ProviderState, ProviderView
 from closingbell.errors import BadAnswerError, RateLimitedError, RunCancelledError, SettingsError, SourceDownError
 from closingbell.providers import guests
 from closingbell.providers.base import CALENDAR, DAILY, MINUTES, QUOTES
+from closingbell.providers.budget import RequestBudget
 from closingbell.providers.health import HealthBook
 from closingbell.providers.registry import open_chain, require_known, survey
 from closingbell.utils.clock import FixedClock
 from tests.providers.stubs import DAY, NOW, StubProvider
 
 Install = Callable[..., None]
+FILES_OPEN = Path("/proc/self/fd")
 
 
 @pytest.fixture
@@ -171,6 +176,39 @@ def make_stub(_: Settings) -> StubProvider:
 
 
 # --- What a person is told.
+
+
+@pytest.mark.skipif(not FILES_OPEN.is_dir(), reason="the kernel tells of open files on Linux alone")
+def test_survey_leaves_no_file_open(tmp_path: Path) -> None:
+    chosen = settings("yahoo,tiingo", cache_dir=tmp_path, tiingo_api_key="a key")
+    survey(chosen)
+    # Nothing is freed by chance meanwhile.
+    gc.disable()
+    try:
+        before = len(list(FILES_OPEN.iterdir()))
+        for _ in range(20):
+            survey(chosen)
+        after = len(list(FILES_OPEN.iterdir()))
+    finally:
+        gc.enable()
+
+    assert after == before
+
+
+@pytest.mark.skipif(not FILES_OPEN.is_dir(), reason="the kernel tells of open files on Linux alone")
+def test_closed_provider_that_was_asked_leaves_no_file_open(tmp_path: Path) -> None:
+    budget = RequestBudget(60, folder=tmp_path)
+
+    def files_of_the_budget() -> int:
+        return sum(str(tmp_path) in os.path.realpath(file) for file in FILES_OPEN.iterdir())
+
+    budget.acquire()
+    assert files_of_the_budget() > 0
+    budget.close()
+    assert files_of_the_budget() == 0
+    budget.acquire()
+    budget.close()
+    assert files_of_the_budget() == 0
 
 
 def test_survey_tells_each_state(install: Install) -> None:

@@ -5,12 +5,16 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
+from structlog.contextvars import get_contextvars
 
 from closingbell.domain.runs import RunStatus
 from closingbell.jobs import second_opinion
 from closingbell.models import JobLogItem, QuarantinedBar
+from closingbell.providers.base import DailyHistory
+from closingbell.providers.files import FilesProvider
 from tests.app_fixtures import House, item
 
 # Apple's fall of 2000-09-29, from 53.50 to 25.75: real, and doubtful on its evening.
@@ -54,6 +58,28 @@ def test_agreement_within_half_a_percent_accepts_the_bar(house: House) -> None:
     assert told.message == "1 set aside and accepted by files"
     [logged] = house.rows(JobLogItem, order="symbol")
     assert (logged.outcome, logged.covered_count, logged.message) == ("stored", 3, told.message)
+
+
+@pytest.mark.one_database
+def test_what_is_logged_while_the_second_is_asked_names_the_company(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(house, FALL.format(close="25.87"))
+    house.hold("IBM", since="2000-09-27")
+    bound: list[dict[str, object]] = []
+    asked = FilesProvider.fetch_daily
+
+    def fetch_daily(self: FilesProvider, symbol: str, **more: Any) -> DailyHistory:
+        bound.append(get_contextvars())
+        return asked(self, symbol, **more)
+
+    monkeypatch.setattr(FilesProvider, "fetch_daily", fetch_daily)
+    summary = house.run()
+
+    assert [(one["symbol"], one["run_id"], one["job"]) for one in bound] == [
+        ("AAPL", summary.run_id, "daily_price_update")
+    ]
+    assert "symbol" not in get_contextvars()
 
 
 def test_disagreement_is_noted_and_left_for_a_person(house: House) -> None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 
 import structlog
+from structlog.contextvars import bound_contextvars
 
 from closingbell.domain.money import plain, price_to_decimal
 from closingbell.domain.runs import ItemOutcome, Outcome
@@ -54,7 +55,8 @@ def ask_second_opinions(context: JobContext, run: Run) -> None:
     accepted: list[_Accepted] = []
     for of_company in _by_company(doubts)[:MOST_COMPANIES]:
         run.check()
-        accepted += _ask_about(context, run, provider, of_company)
+        with bound_contextvars(symbol=of_company[0].symbol):
+            accepted += _ask_about(context, run, provider, of_company)
     if accepted:
         _tell(context, run, accepted)
 
@@ -82,7 +84,7 @@ def _ask_about(context: JobContext, run: Run, provider: PriceProvider, doubts: S
             _note(context, doubt, str(error))
         return []
     except ProviderError as error:
-        _log.info(NOT_TO_BE_HAD, symbol=symbol, error=str(error))
+        _log.info(NOT_TO_BE_HAD, error=str(error))
         return []
     return [found for doubt in doubts if (found := _weigh(context, doubt, history)) is not None]
 
@@ -106,7 +108,7 @@ def _weigh(context: JobContext, doubt: Undecided, history: DailyHistory) -> _Acc
     except UsageError as error:
         _note(context, doubt, f"{history.provider} bears it out, but {error}")
         return None
-    _log.info(ACCEPTED_BY_SECOND, symbol=doubt.symbol, date=str(doubt.bar.date), provider=history.provider)
+    _log.info(ACCEPTED_BY_SECOND, date=str(doubt.bar.date), provider=history.provider)
     return _Accepted(doubt.symbol, history.provider, is_new)
 
 

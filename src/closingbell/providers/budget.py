@@ -66,7 +66,8 @@ class RequestBudget:
         self._folder = folder
         limits = ((per_minute, Duration.MINUTE), (per_hour, Duration.HOUR))
         self._rates = [Rate(count, duration) for count, duration in limits if count]
-        self._bucket = self._open_bucket() if self._rates else None
+        # Opened by the first request: whoever only looks at a provider opens and writes nothing.
+        self._bucket: SQLiteBucket | None = None
 
     def _open_bucket(self) -> SQLiteBucket:
         try:
@@ -80,7 +81,16 @@ class RequestBudget:
         """A budget that no other process shares, because the folder cannot be used."""
         _log.warning(BUDGET_NOT_SHARED, folder=str(self._folder), error=str(error))
         self._pause_file = None
+        if self._bucket is not None:
+            cast(Any, self._bucket).close()
         return SQLiteBucket.init_from_file(self._rates, db_path=":memory:")
+
+    def close(self) -> None:
+        """Let go of the file; a later request opens it again."""
+        with self._lock:
+            if self._bucket is not None:
+                cast(Any, self._bucket).close()
+                self._bucket = None
 
     def acquire(self) -> None:
         """Wait until one more request may be sent; raise RateLimitedError when that is too long to wait for."""
@@ -97,9 +107,11 @@ class RequestBudget:
 
     def _take(self) -> int:
         """Count one request and return 0, or the milliseconds until there is room for it."""
-        if self._bucket is None:
+        if not self._rates:
             return 0
         with self._lock:
+            if self._bucket is None:
+                self._bucket = self._open_bucket()
             try:
                 return self._take_from(self._bucket)
             except (OSError, sqlite3.Error) as error:

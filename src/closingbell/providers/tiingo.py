@@ -113,8 +113,9 @@ class TiingoProvider:
         self.request_count = 0
 
     def close(self) -> None:
-        """Let the idle threads end."""
+        """Let the idle threads end, and go of the budget's file."""
         self._pool.close()
+        self._budget.close()
 
     def fetch_daily(self, symbol: str, *, first: date, now: datetime) -> DailyHistory:
         """Daily bars of ``symbol`` from ``first`` to ``now``; one request."""

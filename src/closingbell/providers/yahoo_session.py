@@ -87,8 +87,9 @@ class YahooSession:
         return _decode(body)
 
     def close(self) -> None:
-        """Let the idle threads end."""
+        """Let the idle threads end, and go of the budget's file."""
         self._pool.close()
+        self._budget.close()
 
     def _ask(self, library: Any, url: str, params: Mapping[str, Any]) -> bytes:
         """One call of the library; runs in a thread of the pool."""

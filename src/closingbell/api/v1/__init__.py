@@ -40,10 +40,18 @@ needs scope `operate`. Exact numbers are strings; instants are ISO 8601 with the
 
 
 class _Api(Api):  # type: ignore[misc]
-    """The document alone: errors are ours, on our own routes."""
+    """The document alone, of what is ours: errors are problem details on our own routes, and pages go on by key."""
+
+    DEFAULT_ERROR_RESPONSE_NAME = None
 
     def _register_error_handlers(self) -> None:
         """Leave the application's own handlers in place."""
+
+    def _register_responses(self) -> None:
+        """No answer has the library's form of an error."""
+
+    def _register_pagination_header(self) -> None:
+        """No answer has the library's header of pages."""
 
 
 def add_api_v1(app: Flask, registry: Registry) -> None:
@@ -98,7 +106,6 @@ def document_of(app: Any) -> dict[str, Any]:
             if method == "parameters":
                 continue
             answers = operation["responses"]
-            answers.pop("default", None)
             for status, words in usual.items():
                 answers[str(status)] = {"description": words, "content": content}
             if method == "get":
