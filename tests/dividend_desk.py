@@ -35,7 +35,7 @@ from closingbell.models import (
     Order,
     PriceHistory,
 )
-from closingbell.stores import accounts, actions, books, companies, dividend_facts, dividend_writing, orders
+from closingbell.stores import accounts, actions, books, companies, dividend_facts, dividend_writing, orders, spin_offs
 from closingbell.stores.actions import Change, NewAction
 from closingbell.stores.bulk import insert_raw, raw_instant
 from closingbell.stores.database import Database
@@ -304,6 +304,20 @@ class Desk:
             self.actions[step["id"]] = stored.id
         self.splits[symbol].append(DatedRatio(on, Fraction(step["num"], step["den"])))
 
+    def _do_spin_off(self, step: Json) -> None:
+        ratio, price = Fraction(step["ratio"]), step.get("price")
+        facts = Facts(
+            kind=AcceptedKind.SPIN_OFF,
+            ex_date=date.fromisoformat(step["ex_date"]),
+            currency="",
+            numerator=ratio.numerator,
+            denominator=ratio.denominator,
+            child_symbol=step["child"],
+            parent_basis_pct=Decimal(step["parent_basis_pct"]),
+            cash_in_lieu_price=None if price is None else Decimal(price),
+        )
+        self.actions[step["id"]] = self._store_action(step["symbol"], facts, seq=step.get("seq") or 0).id
+
     def _do_fx(self, step: Json) -> None:
         rate = (step["from"], step["to"], date.fromisoformat(step["date"]), Decimal(step["rate"]))
         now = self.clock.now()
@@ -404,7 +418,8 @@ class Desk:
 
     def _entries(self) -> list[Any]:
         """Entries of corporate actions and of what was reinvested, in the order in which they were posted."""
-        bought = {row.id for row in self.rows(Order) if row.source == dividend_writing.SOURCE}
+        made = {dividend_writing.SOURCE, spin_offs.SOURCE}
+        bought = {row.id for row in self.rows(Order) if row.source in made}
         return [row for row in self.rows(LedgerEntry) if row.payment_id is not None or row.order_id in bought]
 
     def cash(self, *, until: date | None = None) -> Json:

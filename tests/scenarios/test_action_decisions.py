@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from closingbell.domain.money import plain
-from closingbell.models import Company, CorporateActionRow, CorporateActionVersion
+from closingbell.models import Company, CorporateActionRow, CorporateActionVersion, DividendPayment
 from closingbell.replay import RecordedMarket
 from closingbell.replay.market import Market, Split
 from closingbell.stores import actions
@@ -218,6 +218,42 @@ def test_odd_split_is_a_real_one_when_a_person_says_so(
     company_id = house.company("IBM").id
     with house.context.database.read() as connection:
         assert actions.load_splits(connection, [company_id]) == {company_id: {date(2012, 11, 15): Fraction(331, 250)}}
+
+
+@pytest.mark.one_database
+def test_suspected_spin_off_is_completed_and_booked(
+    houses: Callable[..., House], tables_url: str, market: RecordedMarket, no_waits: None
+) -> None:
+    listing = market.find("IBM")
+    assert listing is not None
+    odd = Market([replace(listing, splits=(Split(date(2012, 11, 15), 1324, 1000),), dividends=())])
+    house = houses(tables_url, "2012-11-30 16:31", market=odd)
+    house.hold("IBM", since="2012-11-01")
+    house.run()
+    number = str(only(house).id)
+
+    assert "cannot spin itself off" in decide(house, "edit", number, "--child", "IBM").stderr
+    decide(house, "edit", number, "--child", "KD")
+    assert "that stays with the parent, in per cent (--parent-basis-pct)" in decide(house, "apply", number).stderr
+    decide(house, "edit", number, "--parent-basis-pct", "90")
+    assert "331:250 is by how much prices were restated" in decide(house, "apply", number).stderr
+    decide(house, "edit", number, "--ratio", "1:5")
+    assert decide(house, "apply", number).exit_code == 0
+
+    company_id = house.company("IBM").id
+    with house.context.database.read() as connection:
+        assert actions.load_price_splits(connection, [company_id]) == {
+            company_id: {date(2012, 11, 15): Fraction(331, 250)}
+        }
+    assert house.command("run-dividend-processor").exit_code == 0
+    shown = house.command("actions", "show", number).stdout
+    assert "booked: 2.00 shares in 1 account, with 1.00 USD of the cost\n" in shown
+    (leg,) = house.rows(DividendPayment)
+    explained = house.command("explain-payment", str(leg.id)).stdout
+    assert "declared   1:5, shares of KD for those of the close before the ex-date" in explained
+    assert f"brought    2.00 shares of KD by order {leg.order_id}" in explained
+    assert "cost       90.00 per cent of the cost stays with IBM, 1.00 USD of it goes along" in explained
+    assert "2012-11-15  Equity:Transfers  1.00 USD" in explained
 
 
 # --- What a person enters.

@@ -25,7 +25,7 @@ from closingbell.commands.output import (
 from closingbell.domain.action_checks import parse_ratio
 from closingbell.domain.action_words import in_words
 from closingbell.domain.actions import AcceptedAction, AcceptedKind
-from closingbell.domain.money import PRICE_SCALE, QUANTITY_SCALE, parse_decimal
+from closingbell.domain.money import PRICE_SCALE, QUANTITY_SCALE, parse_decimal, plain
 from closingbell.errors import UsageError
 from closingbell.jobs.context import JobContext, current_context
 from closingbell.queries.actions import ActionDetail, ActionView, list_actions, show_action
@@ -63,7 +63,9 @@ _FACTS = (
     click.option("--fx-rate", type=_AMOUNT, help="That rate: units of it for one of the dividend's currency."),
     click.option("--child", "child_symbol", metavar="SYMBOL", help="The company that is spun off."),
     click.option("--parent-basis-pct", type=_AMOUNT, help="Per cent of the cost that stays with the parent."),
-    click.option("--cash-in-lieu-price", type=_PRICE, help="Paid for the fractions of a share."),
+    click.option(
+        "--cash-in-lieu-price", type=_PRICE, help="Paid for the fractions of a share; the first close until told."
+    ),
     click.option("--scrip-price", type=_PRICE, help="The issuer's price of a new share in place of cash."),
     click.option("--election-deadline", type=DateType(), help="Until when shares may be chosen."),
 )
@@ -130,6 +132,11 @@ def _lines(detail: ActionDetail) -> list[str]:
     lines += [f"{name.replace('_', ' ')} {value}" for name, value in detail.details.items()]
     if one.waits_for:
         lines.append(f"waits: {one.waits_for}")
+    for of in detail.booked:
+        accounts = f"{of.account_count} account{'s' * (of.account_count != 1)}"
+        lines.append(
+            f"booked: {plain(of.shares)} shares in {accounts}, with {plain(of.cost)} {of.currency} of the cost"
+        )
     lines.append("versions")
     for version in detail.versions:
         facts = ", ".join(f"{name} {value}" for name, value in version.facts.items())

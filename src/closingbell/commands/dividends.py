@@ -171,7 +171,7 @@ def _explained(found: Explanation) -> list[str]:
     lines = [
         f"payment {one.id}: {one.leg} of {one.symbol} {one.kind} to {one.account}, version {one.version}"
         + ("" if one.is_active else f", taken back: {one.reversal_reason}"),
-        f"declared   {_plain(found.declared)} {one.currency} per share of the close before the ex-date",
+        f"declared   {_declared(found)}",
         f"printed    {found.printed or '-'} by {found.provider}; later splits {found.factor}",
         f"ex-date    {one.ex_date}; record date {found.record_date or 'not known'}",
         f"pay date   {found.pay_date or 'not known'} ({found.pay_date_status.lower()})"
@@ -182,7 +182,8 @@ def _explained(found: Explanation) -> list[str]:
         lines.append(f"held       {found.held_reason}")
     if found.is_cancelled:
         lines.append("cancelled")
-    lines.append(f"counted    {plain(one.quantity)} shares, of {len(found.orders)} orders before the ex-date:")
+    counted = found.quantity_now if one.leg == "FRACTION" else one.quantity
+    lines.append(f"counted    {plain(counted)} shares, of {len(found.orders)} orders before the ex-date:")
     lines += [f"           {o.trade_date}  {o.type} {plain(o.quantity)} (order {o.order_id})" for o in found.orders]
     lines += [
         f"           {s.ex_date}  split {s.numerator}:{s.denominator}, {plain(s.before)} -> {plain(s.after)}"
@@ -214,9 +215,34 @@ def _explained(found: Explanation) -> list[str]:
     return lines
 
 
+def _declared(found: Explanation) -> str:
+    """What each share gets, in money or in shares."""
+    if found.ratio is None:
+        return f"{_plain(found.declared)} {found.payment.currency} per share of the close before the ex-date"
+    if found.child_symbol is None:
+        return f"{found.ratio}, new shares for old ones of the close before the ex-date"
+    return f"{found.ratio}, shares of {found.child_symbol} for those of the close before the ex-date"
+
+
+def _spun_off(found: Explanation) -> list[str]:
+    """What a spin-off brought, or what was sold of it."""
+    one, child = found.payment, found.child_symbol
+    if one.leg == "FRACTION":
+        return [f"sold       {plain(one.quantity)} shares of {child}, a fraction, by order {found.order_id}"]
+    percent = f"{_plain(found.parent_basis_pct)} per cent of the cost stays with {one.symbol}"
+    cost = f"{plain(one.gross)} {one.currency} of it goes along"
+    return [
+        f"brought    {_plain(found.quantity_after)} shares of {child} by order {found.order_id}",
+        f"cost       {percent}, {cost}",
+    ]
+
+
 def _amounts(found: Explanation) -> list[str]:
     one = found.payment
-    lines = [
+    if one.leg == "SPIN_OFF":
+        return _spun_off(found) + _moved(found)
+    lines = _spun_off(found) if one.leg == "FRACTION" else []
+    lines += [
         f"amounts    gross {plain(one.gross)}, tax {plain(one.tax)}, net {plain(one.net)} {one.currency}, "
         f"rounded {found.rounding}",
         f"tax        {found.tax_rate.normalize():f}"
@@ -231,9 +257,13 @@ def _amounts(found: Explanation) -> list[str]:
     if found.price is not None:
         lines.append(f"price      {plain(found.price)}")
     lines.append(f"cash       {plain(one.cash)} {one.cash_currency}, counts {one.value_date}")
-    if found.was_moved:
-        lines.append(f"moved      it was due {found.due_date}, when the books were closed already")
-    return lines
+    return lines + _moved(found)
+
+
+def _moved(found: Explanation) -> list[str]:
+    if not found.was_moved:
+        return []
+    return [f"moved      it was due {found.due_date}, when the books were closed already"]
 
 
 def _plain(value: Decimal | None) -> str:

@@ -59,6 +59,8 @@ def _of_shares(facts: Facts) -> Iterator[str]:
         yield "a spin-off needs the symbol of the company spun off (--child)"
     if facts.child_symbol and not SYMBOL.fullmatch(facts.child_symbol):
         yield f"the company spun off: {facts.child_symbol!r} is not a symbol, as in AAPL or VOD.L"
+    if facts.kind is not AcceptedKind.SPIN_OFF and facts.child_symbol:
+        yield f"a {_name(facts)} spins no company off: leave {facts.child_symbol} out"
 
 
 def _of_terms(facts: Facts) -> Iterator[str]:

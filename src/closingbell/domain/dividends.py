@@ -10,7 +10,7 @@ from typing import NamedTuple
 from closingbell.domain.money import MONEY_SCALE, PRICE_SCALE, QUANTITY_SCALE
 from closingbell.domain.rounding import Rounding, money_of_ratio
 
-RATE_ONE = 10**QUANTITY_SCALE
+RATE_ONE: int = 10**QUANTITY_SCALE
 _QUANTITY_TIMES_AMOUNT = 10 ** (2 * QUANTITY_SCALE)
 _MONEY_TIMES_RATE = 10 ** (MONEY_SCALE + QUANTITY_SCALE)
 _QUANTITY_TIMES_PRICE = 10 ** (QUANTITY_SCALE + PRICE_SCALE)

@@ -16,6 +16,7 @@ from closingbell.domain.ledger import (
     PAYMENT_IN_LIEU,
     RECEIVABLE,
     SECURITIES,
+    TRANSFERS,
     WITHHOLDING_TAX,
     Posting,
 )
@@ -59,6 +60,9 @@ RULES = (
     PostingRule(Leg.CIL, 1, SECURITIES, -1, "net"),
     PostingRule(Leg.CIL, 2, CONVERSION, 1, "net", is_converted=True),
     PostingRule(Leg.CIL, 3, CONVERSION, -1, "cash", is_converted=True, in_cash_currency=True),
+    # The child's shares come by an order, at the cost that goes here.
+    PostingRule(Leg.SPIN_OFF, 0, SECURITIES, -1, "gross"),
+    PostingRule(Leg.SPIN_OFF, 1, TRANSFERS, 1, "gross"),
 )
 
 

@@ -24,6 +24,12 @@ class Leg(StrEnum):
     DRIP = "DRIP"
     SPLIT = "SPLIT"
     CIL = "CIL"
+    SPIN_OFF = "SPIN_OFF"
+    FRACTION = "FRACTION"
+
+
+# Each of these is an order of the child's.
+SPUN = frozenset({Leg.SPIN_OFF, Leg.FRACTION})
 
 
 class Preference(StrEnum):
@@ -92,7 +98,9 @@ class BookedLeg(NamedTuple):
     """One leg as it is, or is to be, booked. What ``per_share``, rates and price were is frozen in it.
 
     ``due_date`` is when it should count, ``value_date`` when it does: later where a closed period is in between.
-    ``quantity`` is what was counted; what was bought by a DRIP; what a CIL cut off. ``quantity_after`` is a SPLIT's.
+    ``quantity`` is what was counted; what was bought by a DRIP; what a CIL cut off or a FRACTION sold.
+    ``quantity_after`` is what a SPLIT made of it, or the shares of the child that a SPIN_OFF brought for it; its
+    ``gross`` is the part of the parent's cost that went with them.
     """
 
     action_id: int

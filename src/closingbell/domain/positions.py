@@ -156,6 +156,13 @@ def after_split(quantity: Shares | int, ratio: Fraction, *, policy: str) -> Shar
     return whole
 
 
+def insert_before(trades: list[Trade], trade: Trade, *, on: Date | None = None) -> None:
+    """Add a trade before all those of its own day, or of ``on``: what a company does comes before what people do."""
+    day = on or trade.trade_date
+    at = next((i for i, other in enumerate(trades) if other.trade_date >= day), len(trades))
+    trades.insert(at, trade)
+
+
 def return_capital(cost: int, amount: int) -> tuple[int, int]:
     """How much of a return of capital reduces ``cost``, and how much of it is a gain because nothing is left of it."""
     reduces = max(0, min(cost, amount))

@@ -9,6 +9,15 @@ from collections.abc import Iterable
 from datetime import date, timedelta
 
 from closingbell.domain.actions import AcceptedKind
+from closingbell.domain.bookkeeping import (
+    CHANGED,
+    NO_LONGER_ENTITLED,
+    NO_PRICE,
+    NO_RATE,
+    NOT_YET,
+    USERS_OWN,
+    Bookkeeper,
+)
 from closingbell.domain.dividends import Amounts, converted, dividend_amounts, reinvest
 from closingbell.domain.entitlements import FractionPolicy, PositionWalk, SplitStep, Trade, shown_quantity
 from closingbell.domain.payment_legs import books_the_same, dividend_leg, share_leg
@@ -23,7 +32,6 @@ from closingbell.domain.payments import (
     Leg,
     Link,
     Preference,
-    Reversal,
     ShareEvent,
     Suggestion,
     UserDividend,
@@ -43,13 +51,7 @@ _UNTAXED = frozenset({AcceptedKind.RETURN_OF_CAPITAL.value})
 _DAY = timedelta(days=1)
 
 CANCELLED = "the dividend was cancelled"
-NOT_YET = "the ex-date is not reached any more"
 NOT_DUE = "the pay date is not reached any more"
-NO_LONGER_ENTITLED = "no share counts for it any more"
-USERS_OWN = "the account's own entry stands for it"
-CHANGED = "what it follows from has changed"
-NO_RATE = "no exchange rate"
-NO_PRICE = "no price"
 
 
 def reconcile(
@@ -59,15 +61,13 @@ def reconcile(
     return _Reconciler(holder, trades, company, books, frame).run()
 
 
-class _Reconciler:
+class _Reconciler(Bookkeeper):
     def __init__(
         self, holder: Holder, trades: Iterable[Trade], company: CompanyTerms, books: HolderBooks, frame: Frame
     ) -> None:
+        super().__init__(books, frame, Changes())
         self.holder = holder
         self.company = company
-        self.books = books
-        self.frame = frame
-        self.changes = Changes()
         self.entries = list(books.entries)
         self.walk = PositionWalk(trades, company.counting(frame.today) if company.splits else (), holder.fractions)
 
@@ -135,23 +135,6 @@ class _Reconciler:
             if payment is not paid:
                 self._book(payment, is_moved=moved)
             self._reinvest(dividend, payment)
-
-    def _counts_later(self, action_id: int) -> bool:
-        """Whether something of an action counts after the earlier day that the books are made for."""
-        if not self.frame.is_past:
-            return False
-        active = (self._active(action_id, leg) for leg in (Leg.ACCRUAL, Leg.PAYMENT, Leg.SPLIT, Leg.CIL))
-        return any(leg is not None and max(leg.due_date, leg.value_date) > self.frame.today for leg in active)
-
-    def _active(self, action_id: int, leg: Leg) -> BookedLeg | None:
-        return self.books.active.get((action_id, leg))
-
-    def _take_back(self, booked: BookedLeg | None, paid: BookedLeg | None, reason: str) -> None:
-        if paid is not None:
-            self.changes.corrected.add(paid.action_id)
-            self._reverse(paid, reason)
-        if booked is not None:
-            self._reverse(booked, reason)
 
     def _may_book(self, dividend: Dividend) -> bool:
         """Whether new payments are booked here; what was booked once is kept right in any case."""
@@ -397,21 +380,6 @@ class _Reconciler:
         return dividend_leg(
             self.holder, dividend, leg, version, quantity, amounts, tax_rate=rate, rounding=rounding, due_date=due_date
         )
-
-    def _next_version(self, action_id: int, leg: Leg) -> int:
-        return self.books.versions.get((action_id, leg), 0) + 1
-
-    def _book(self, leg: BookedLeg, *, is_moved: bool = False) -> None:
-        if leg.due_date <= self.frame.today and (is_moved or self.frame.closed(leg.due_date)):
-            leg = leg._replace(value_date=self.frame.today)
-        self.changes.bookings.append(leg)
-
-    def _reverse(self, booked: BookedLeg, reason: str) -> bool:
-        """Take a leg back on its own day, or today where that day is closed; whether it was moved."""
-        is_closed = self.frame.closed(booked.value_date)
-        value_date = self.frame.today if is_closed else booked.value_date
-        self.changes.reversals.append(Reversal(booked, value_date, reason))
-        return is_closed
 
 
 _ONE_TO_ONE = 10**10

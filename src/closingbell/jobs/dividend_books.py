@@ -11,7 +11,7 @@ from functools import cache
 
 from sqlalchemy import Connection
 
-from closingbell.domain.actions import PAYING, SPLITTING, AcceptedAction, PayDateStatus
+from closingbell.domain.actions import PAYING, SPLITTING, AcceptedAction, AcceptedKind, PayDateStatus
 from closingbell.domain.bank_holidays import holidays_of
 from closingbell.domain.countries import country_of
 from closingbell.domain.entitlements import FractionPolicy, Split, Trade
@@ -37,7 +37,9 @@ from closingbell.domain.payments import (
     UserDividend,
 )
 from closingbell.domain.reconcile import RETRY
+from closingbell.domain.spin_offs import SpinOffFacts
 from closingbell.domain.withholding import WithholdingRule, withholding_rule
+from closingbell.jobs.spin_off_facts import load_spin_offs
 from closingbell.stores import actions, books, dividend_facts, payments
 from closingbell.stores.dividend_progress import StoredState, Waiting, load_states
 
@@ -84,6 +86,7 @@ class CompanyFacts:
     links: Mapping[tuple[int, int], tuple[int, bool]]
     states: Mapping[int, StoredState]
     found: Mapping[int, AcceptedAction]
+    spin_offs: SpinOffFacts | None = None
 
 
 def load_rulebook(connection: Connection, *, lag: int | None) -> Rulebook:
@@ -160,6 +163,8 @@ def _in_scope(
         or action.id not in states
         or states[action.id].state not in _OVER
         or _is_fresh(states[action.id], now)
+        # What it takes of the cost follows from everything before it.
+        or action.kind is AcceptedKind.SPIN_OFF
     ]
 
 
@@ -218,7 +223,8 @@ def _company_facts(
     )
     found = {action.id: action for action in every}
     own_links = {key: link for key, link in links.items() if key[0] in (found if as_of is None else scope)}
-    return CompanyFacts(waiting, today, terms, lags, frame, trades, holders, books, own_links, states, found)
+    spin_offs = load_spin_offs(connection, waiting.company_id, chosen, books, involved, currency=currency, as_of=as_of)
+    return CompanyFacts(waiting, today, terms, lags, frame, trades, holders, books, own_links, states, found, spin_offs)
 
 
 def _dividend(

@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 
-from closingbell.domain.actions import AcceptedAction, PayDateStatus
+from closingbell.domain.actions import AcceptedAction, AcceptedKind, PayDateStatus
 from closingbell.domain.pay_dates import WAIT_AT_MOST
-from closingbell.domain.payments import Changes, HolderBooks, split_state_of, state_of
+from closingbell.domain.payments import SPUN, Changes, HolderBooks, split_state_of, state_of
 from closingbell.domain.reconcile import reconcile
+from closingbell.domain.spin_offs import add_spin_offs, spin_off_state
 from closingbell.jobs.dividend_books import CompanyFacts
 from closingbell.stores.dividend_progress import StoredState, Waiting
 
@@ -18,7 +19,10 @@ _DAY = timedelta(days=1)
 
 @dataclass(slots=True)
 class Decision:
-    """What follows for one company: changes by account, states that changed, the next day that matters by itself."""
+    """What follows for one company: changes by account, states that changed, the next day that matters by itself.
+
+    ``children`` are the companies that its spin-offs (by action) gave away, ``touched`` those whose shares come or go.
+    """
 
     waiting: Waiting
     changes: list[tuple[int, Changes]] = field(default_factory=list)
@@ -27,6 +31,8 @@ class Decision:
     found: Mapping[int, AcceptedAction] = field(default_factory=dict)
     stored_links: Mapping[tuple[int, int], tuple[int, bool]] = field(default_factory=dict)
     suggestion_count: int = 0
+    children: dict[int, int] = field(default_factory=dict)
+    touched: set[int] = field(default_factory=set)
 
     @property
     def is_settled(self) -> bool:
@@ -53,6 +59,9 @@ def decide(facts: CompanyFacts) -> Decision:
         changes = reconcile(
             facts.holders[account_id], facts.trades.get(account_id, ()), facts.terms, account_books, facts.frame
         )
+        if facts.spin_offs is not None:
+            add_spin_offs(facts.holders[account_id], facts.spin_offs, account_books, facts.frame, changes)
+            _touch(decision, facts, changes)
         decision.suggestion_count += len(changes.suggestions)
         unpaid |= changes.unpaid
         corrected |= changes.corrected
@@ -70,8 +79,23 @@ def decide(facts: CompanyFacts) -> Decision:
         stored = StoredState(state, on, PayDateStatus.CONFIRMED.value, None)
         if event.in_scope and facts.states.get(key) != stored:
             decision.states[key] = stored
+    for spun in facts.spin_offs.terms if facts.spin_offs is not None else ():
+        state = spin_off_state(spun, facts.today, is_waiting=spun.id in unpaid, is_corrected=spun.id in corrected)
+        stored = StoredState(state, spun.ex_date, PayDateStatus.CONFIRMED.value, None)
+        # Of one that is a split by now, the split's is the state.
+        if facts.states.get(spun.id) != stored and facts.found[spun.id].kind is AcceptedKind.SPIN_OFF:
+            decision.states[spun.id] = stored
     decision.next_date = _next_date(facts, is_waiting=is_waiting)
     return decision
+
+
+def _touch(decision: Decision, facts: CompanyFacts, changes: Changes) -> None:
+    """Remember which companies' orders these changes make and delete."""
+    assert facts.spin_offs is not None
+    decision.children = {one.id: one.child.company_id for one in facts.spin_offs.terms if one.child is not None}
+    decision.touched |= {decision.children[leg.action_id] for leg in changes.bookings if leg.leg in SPUN}
+    orders = [one.booked.order_id or 0 for one in changes.reversals if one.booked.leg in SPUN]
+    decision.touched |= {facts.spin_offs.orders[number] for number in orders if number in facts.spin_offs.orders}
 
 
 def _are_links_new(facts: CompanyFacts, account_id: int, changes: Changes) -> bool:
@@ -91,6 +115,7 @@ def _next_date(facts: CompanyFacts, *, is_waiting: bool) -> date | None:
     if is_waiting:
         return facts.today
     days = [event.split.ex_date for event in facts.terms.splits if event.counts]
+    days += [one.ex_date for one in facts.spin_offs.terms if not one.is_cancelled] if facts.spin_offs else []
     for dividend in facts.terms.dividends:
         if not dividend.is_cancelled:
             days.append(dividend.ex_date)

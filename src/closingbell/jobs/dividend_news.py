@@ -16,7 +16,7 @@ from closingbell.jobs.dividend_deciding import Decision
 from closingbell.stores import notices
 
 ESTIMATED = PayDateStatus.ESTIMATED.value
-_CASH_LEGS = frozenset({Leg.PAYMENT, Leg.CIL})
+_CASH_LEGS = frozenset({Leg.PAYMENT, Leg.CIL, Leg.FRACTION})
 
 
 def tell(

@@ -5,17 +5,17 @@ Level-triggered: any number of processes, in any order, after any downtime, leav
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextvars import copy_context
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from functools import partial
 
 import structlog
 from sqlalchemy.exc import DBAPIError
 
-from closingbell.domain.incidents import Message
 from closingbell.domain.market_zones import date_at
 from closingbell.domain.money import MONEY_SCALE, from_scaled, plain
 from closingbell.domain.payments import Leg
@@ -24,10 +24,11 @@ from closingbell.errors import AlreadyRunningError, BooksChangedError, RunStoppe
 from closingbell.jobs.context import JobContext, current_context
 from closingbell.jobs.dividend_books import load_facts, load_rulebook
 from closingbell.jobs.dividend_deciding import Decision, decide
+from closingbell.jobs.dividend_sweep import end_sweep, is_sweep_due
 from closingbell.jobs.dividend_writing import cash_moved, write_decisions
 from closingbell.jobs.pay_dates import gather_action_news, settle_waiting
 from closingbell.jobs.runner import Ending, Occasion, Run, carry_out
-from closingbell.stores import books, companies, dividend_progress, job_log, notices, orders
+from closingbell.stores import books, companies, dividend_progress, job_log, orders
 from closingbell.stores.dividend_progress import Waiting
 from closingbell.stores.marks import claim_origin
 from closingbell.utils.collecting import cycles_kept
@@ -35,13 +36,13 @@ from closingbell.utils.collecting import cycles_kept
 DIVIDEND_PROCESSOR = "dividend_processor"
 COMPANY_FAILED = "dividends.company_failed"
 AFTER_PRICES_FAILED = "dividends.after_prices_failed"
-SWEEP_DIFFERS = "dividends.sweep_differs"
 
 # Companies whose facts are read together.
 GROUP = 25
 # How often a company is read again because somebody else booked for it meanwhile.
 TRIES = 6
-SWEEP_EVERY = timedelta(days=7)
+# So often may what was spun off spin off, in one run.
+GENERATIONS = 5
 NEWS_EVERY = timedelta(minutes=20)
 # The earliest and the latest civil date on Earth differ by so much from UTC's.
 _EASTMOST = timedelta(hours=14)
@@ -177,32 +178,65 @@ def _process(context: JobContext, run: Run, selection: DividendSelection) -> End
     if selection == DividendSelection():
         _gather_news(context, run, now)
     orders.post_missing(context.database, now=now)
-    is_sweep = selection == DividendSelection() and _is_sweep_due(context, now)
-    booked = reversed_ = stored = looked_at = 0
-    cash: dict[str, int] = {}
-    unexpected: list[str] = []
-    for group, decided in _ahead(context, _groups(context, selection, is_sweep=is_sweep), selection):
-        run.check()
-        looked_at += len(group)
-        marked = {waiting.company_id for waiting in group if waiting.is_marked or _is_due(waiting, now)}
-        for decision in _carry_out_group(context, run, group, decided, selection):
-            booked += sum(leg.leg is Leg.PAYMENT for _, c in decision.changes for leg in c.bookings)
-            reversed_ += sum(one.booked.leg is Leg.PAYMENT for _, c in decision.changes for one in c.reversals)
-            for currency, amount in cash_moved([decision]).items():
-                cash[currency] = cash.get(currency, 0) + amount
-            if is_sweep and decision.changes and decision.waiting.company_id not in marked:
-                unexpected.append(decision.waiting.symbol)
-        stored = _store_items(context, run, stored)
+    is_sweep = selection == DividendSelection() and is_sweep_due(context, now)
+    tally = _Tally()
+    groups = _groups(context, selection, is_sweep=is_sweep)
+    for _ in range(GENERATIONS):
+        touched = _carry_out_groups(context, run, groups, selection, tally)
+        if not touched:
+            break
+        # Shares that a spin-off brought are paid what their company paid since.
+        groups = _groups(context, selection, company_ids=touched)
     if is_sweep:
-        _end_sweep(context, run, unexpected, now)
+        end_sweep(context, run.id, tally.unexpected, now)
     failed = run.failed_count
-    money = ", ".join(f"{plain(from_scaled(c, MONEY_SCALE))} {n}" for n, c in sorted(cash.items()) if c)
-    message = f"{booked} payments booked, {reversed_} taken back" + (f": {money}" if money else "")
+    money = ", ".join(f"{plain(from_scaled(c, MONEY_SCALE))} {n}" for n, c in sorted(tally.cash.items()) if c)
+    message = f"{tally.booked} payments booked, {tally.reversed} taken back" + (f": {money}" if money else "")
     if failed:
         message += f"; {failed} companies failed"
     if not failed:
         return Ending(RunStatus.SUCCESS, message)
-    return Ending(RunStatus.PARTIAL if failed < looked_at else RunStatus.FAILED, message)
+    return Ending(RunStatus.PARTIAL if failed < tally.looked_at else RunStatus.FAILED, message)
+
+
+@dataclass(slots=True)
+class _Tally:
+    """What a run did so far; ``unexpected`` are companies that changed although nothing said that they would."""
+
+    looked_at: int = 0
+    booked: int = 0
+    reversed: int = 0
+    stored: int = 0
+    cash: Counter[str] = field(default_factory=Counter)
+    unexpected: list[str] = field(default_factory=list)
+    touched: set[int] = field(default_factory=set)
+
+
+def _carry_out_groups(
+    context: JobContext,
+    run: Run,
+    groups: Iterable[Sequence[Waiting]],
+    selection: DividendSelection,
+    tally: _Tally,
+) -> set[int]:
+    """Decide and write, group by group; the companies of which spin-offs moved shares, to be looked at again."""
+    now = context.clock.now()
+    touched: set[int] = set()
+    for group, decided in _ahead(context, groups, selection):
+        run.check()
+        tally.looked_at += len(group)
+        marked = {waiting.company_id for waiting in group if waiting.is_marked or _is_due(waiting, now)}
+        for decision in _carry_out_group(context, run, group, decided, selection):
+            tally.booked += sum(leg.leg is Leg.PAYMENT for _, c in decision.changes for leg in c.bookings)
+            tally.reversed += sum(one.booked.leg is Leg.PAYMENT for _, c in decision.changes for one in c.reversals)
+            tally.cash.update(cash_moved([decision]))
+            touched |= decision.touched
+            tally.touched |= decision.touched
+            company_id = decision.waiting.company_id
+            if decision.changes and company_id not in marked and company_id not in tally.touched:
+                tally.unexpected.append(decision.waiting.symbol)
+        tally.stored = _store_items(context, run, tally.stored)
+    return touched
 
 
 def _store_items(context: JobContext, run: Run, stored: int) -> int:
@@ -228,12 +262,18 @@ def _is_due(waiting: Waiting, now: datetime) -> bool:
     return waiting.next_date is not None and waiting.next_date <= date_at(waiting.mic, now)
 
 
-def _groups(context: JobContext, selection: DividendSelection, *, is_sweep: bool) -> Iterator[list[Waiting]]:
-    """Companies to look at, some at a time."""
+def _groups(
+    context: JobContext,
+    selection: DividendSelection,
+    *,
+    is_sweep: bool = False,
+    company_ids: Collection[int] | None = None,
+) -> Iterator[list[Waiting]]:
+    """Companies to look at, some at a time; ``company_ids`` beats the selection's symbols."""
     latest = (context.clock.now() + _EASTMOST).date()
     with context.database.read() as connection:
-        ids: list[int] | None = None
-        if selection.symbols is not None:
+        ids = None if company_ids is None else sorted(company_ids)
+        if ids is None and selection.symbols is not None:
             known = companies.load_by_symbol(connection, selection.symbols)
             missing = [symbol for symbol in selection.symbols if symbol not in known]
             if missing:
@@ -356,33 +396,3 @@ def _write_all(
                 ItemOutcome(waiting.symbol, waiting.company_id, Outcome.STORED, count, count, stored_count=count)
             )
     return decisions
-
-
-def _is_sweep_due(context: JobContext, now: datetime) -> bool:
-    with context.database.read() as connection:
-        last = dividend_progress.load_last(connection, dividend_progress.SWEEP)
-    return last is None or now - last >= SWEEP_EVERY
-
-
-def _end_sweep(context: JobContext, run: Run, unexpected: Sequence[str], now: datetime) -> None:
-    """Write down that everything was looked at; tell of differences, which there must not be."""
-    messages = []
-    if unexpected:
-        _log.error(SWEEP_DIFFERS, symbols=list(unexpected[:10]), count=len(unexpected))
-        named = ", ".join(unexpected[:10]) + (f" and {len(unexpected) - 10} more" if len(unexpected) > 10 else "")
-        messages.append(
-            Message(
-                f"dividend-sweep:{run.id}",
-                "error",
-                f"The weekly look over all dividends found differences in {len(unexpected)} companies",
-                f"They were booked now, but a mark was missing for {named}: something changed orders or corporate "
-                f"actions past closingbell. See: closingbell payments --run {run.id}",
-            )
-        )
-
-    def unit(connection: object) -> None:
-        dividend_progress.store_last(connection, dividend_progress.SWEEP, now=now)  # type: ignore[arg-type]
-        if messages:
-            notices.store_messages(connection, messages, run_id=run.id, now=now)  # type: ignore[arg-type]
-
-    context.database.write_unit(unit)

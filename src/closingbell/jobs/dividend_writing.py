@@ -10,13 +10,13 @@ from datetime import datetime
 from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
-from closingbell.domain.payments import BookedLeg, Changes, Leg, Reversal
+from closingbell.domain.payments import SPUN, BookedLeg, Changes, Leg, Reversal
 from closingbell.errors import BooksChangedError, RunLostError
 from closingbell.jobs.context import JobContext
 from closingbell.jobs.dividend_deciding import Decision
 from closingbell.jobs.dividend_news import tell
 from closingbell.jobs.runner import Run
-from closingbell.stores import dividend_progress, dividend_writing, job_log, payments
+from closingbell.stores import dividend_progress, dividend_writing, job_log, payments, spin_offs
 
 # Whole payments in one transaction; one has two legs as a rule.
 MOST_PAYMENTS = 1_000
@@ -105,15 +105,21 @@ def _write(
     reversals: list[Reversal] = []
     legs: list[tuple[int, BookedLeg]] = []
     bought: list[tuple[int, BookedLeg]] = []
+    spun: list[tuple[int, BookedLeg]] = []
+    children: dict[int, int] = {}
     for decision, _, changes in batch.accounts:
         reversals += changes.reversals
+        children |= decision.children
         for leg in changes.bookings:
-            (bought if leg.leg is Leg.DRIP else legs).append((decision.waiting.company_id, leg))
+            of_order = spun if leg.leg in SPUN else bought if leg.leg is Leg.DRIP else legs
+            of_order.append((decision.waiting.company_id, leg))
     payments.store_reversals(connection, reversals, now=now, run_id=run.id)
+    spin_offs.take_back(connection, reversals, by=run.job_name, now=now)
     payments.store_bookings(connection, legs, first_number=number, now=now, run_id=run.id)
-    if bought:
-        bought = dividend_writing.store_purchases(connection, bought, now=now)
-        payments.store_bookings(connection, bought, first_number=number + len(legs), now=now, run_id=run.id)
+    if bought or spun:
+        made = dividend_writing.store_purchases(connection, bought, now=now)
+        made += spin_offs.store_orders(connection, spun, children, now=now)
+        payments.store_bookings(connection, made, first_number=number + len(legs), now=now, run_id=run.id)
     for decision, account_id, changes in batch.accounts:
         before = [
             (action_id, order_id, is_by_person)

@@ -17,7 +17,8 @@ class DividendPayment(Base):
 
     ``is_active`` is 1 while the leg stands and NULL once it is reversed, so that a plain unique key lets one stand.
     Rates, rounding and price are frozen in it. ``due_date`` is when it should count, ``value_date`` when it does.
-    ``cash`` is what moves in the account's currency. ``quantity_after`` is what a SPLIT made of ``quantity``.
+    ``cash`` is what moves in the account's currency. ``quantity_after`` is what a SPLIT made of ``quantity``,
+    or the shares that a SPIN_OFF brought for it; ``order_id`` is the order that a leg made.
     """
 
     __tablename__ = "dividend_payment"

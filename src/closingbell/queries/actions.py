@@ -8,13 +8,20 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Connection, Select, or_, select
+from sqlalchemy import Connection, Select, func, or_, select
 
 from closingbell.domain.action_judging import RowVerdict
 from closingbell.domain.action_words import in_words
 from closingbell.domain.actions import AcceptedKind, Facts
+from closingbell.domain.payments import Leg
 from closingbell.errors import UsageError
-from closingbell.models import Company, CorporateActionRow, CorporateActionSourceRow, CorporateActionVersion
+from closingbell.models import (
+    Company,
+    CorporateActionRow,
+    CorporateActionSourceRow,
+    CorporateActionVersion,
+    DividendPayment,
+)
 from closingbell.stores import companies
 from closingbell.stores.database import Database
 
@@ -100,13 +107,27 @@ class PrintView:
 
 
 @dataclass(frozen=True, slots=True)
+class BookedShares:
+    """What a spin-off brought, over the accounts that paid for the parent in one currency: shares, and their cost."""
+
+    account_count: int
+    shares: Decimal
+    cost: Decimal
+    currency: str
+
+
+@dataclass(frozen=True, slots=True)
 class ActionDetail:
-    """An action with every version and every print, oldest first; ``details`` are facts that only some kinds have."""
+    """An action with every version and every print, oldest first; ``details`` are facts that only some kinds have.
+
+    ``booked`` is what stands of a spin-off in the books.
+    """
 
     action: ActionView
     details: dict[str, str]
     versions: tuple[VersionView, ...]
     prints: tuple[PrintView, ...]
+    booked: tuple[BookedShares, ...] = ()
 
 
 _VIEWED = (
@@ -160,6 +181,7 @@ def show_action(database: Database, action_id: int) -> ActionDetail:
             _details(connection, action_id),
             tuple(_versions(connection, action_id)),
             tuple(_prints(connection, action_id)),
+            tuple(_booked(connection, action_id)) if found[0].kind == AcceptedKind.SPIN_OFF else (),
         )
 
 
@@ -238,3 +260,15 @@ def _prints(connection: Connection, action_id: int) -> list[PrintView]:
     names = PrintView.__slots__
     query = select(*(getattr(row, name) for name in names)).where(row.corporate_action_id == action_id)
     return [PrintView(*found) for found in connection.execute(query.order_by(row.first_seen_at, row.id))]
+
+
+def _booked(connection: Connection, action_id: int) -> list[BookedShares]:
+    leg = DividendPayment
+    query = (
+        select(func.count(), func.sum(leg.quantity_after), func.sum(leg.gross), leg.currency)
+        .where(leg.corporate_action_id == action_id, leg.leg == Leg.SPIN_OFF.value, leg.is_active == 1)
+        .group_by(leg.currency)
+        .order_by(leg.currency)
+    )
+    rows: list[Any] = list(connection.execute(query))
+    return [BookedShares(*found) for found in rows]

@@ -13,7 +13,7 @@ from closingbell.domain.money import MONEY_SCALE, from_scaled, plain
 from closingbell.domain.payment_postings import postings_of
 from closingbell.models import Company, CorporateActionRow, DividendPayment, LedgerEntry, Order
 from closingbell.models.append_only import trigger_names
-from closingbell.stores import ledger, payments, summaries
+from closingbell.stores import ledger, payments, spin_offs, summaries
 from closingbell.stores.database import Database
 from closingbell.stores.orders import BOOKABLE
 from closingbell.stores.upsert import in_groups, table_of
@@ -96,6 +96,11 @@ def _payments(connection: Connection) -> Iterator[str]:
             is_right = _sums(booked[leg.id]) == {key: amount for key, amount in expected.items() if amount}
             if not is_right:
                 yield f"payment {leg.id} has {_said(_sums(booked[leg.id]))} in the ledger, and books {_said(expected)}"
+
+
+def _spin_offs(connection: Connection) -> Iterator[str]:
+    """Every standing leg of a spin-off against the order that it made, and such orders without one."""
+    yield from spin_offs.find_differences(connection)
 
 
 def _orphans(connection: Connection) -> Iterator[str]:
@@ -203,6 +208,7 @@ CHECKS: dict[str, tuple[str, Check]] = {
     "balanced": ("every group of entries sums to zero in each currency", _balanced),
     "orders": ("every order booked what it books, once, and a deleted one nothing", _orders),
     "payments": ("every leg of a dividend booked what it says, and one taken back nothing", _payments),
+    "spin-offs": ("every spin-off's shares, and what was sold of them, are the orders that it made", _spin_offs),
     "orphans": ("every entry belongs to an order or a payment", _orphans),
     "cash": ("balances are the sums of their entries", _cash),
     "summaries": ("what is kept of bars is what they come to", _summaries),

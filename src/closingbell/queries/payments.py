@@ -143,8 +143,9 @@ class BookedEntry:
 class Explanation:
     """Everything that led to a payment.
 
-    ``printed`` is what the provider showed, ``factor`` the later splits that it had been divided by. ``state`` and
-    ``pay_date`` are those of the action now; rates, rounding and price are those frozen in the payment.
+    ``printed`` is what the provider showed, ``factor`` the later splits that it had been divided by. ``ratio`` and
+    ``quantity_after`` are a split's or a spin-off's: what it made of the shares, or how many of the child it brought.
+    ``state`` and ``pay_date`` are those of the action now; rates, rounding and price are those frozen in the payment.
     """
 
     payment: PaymentView
@@ -153,6 +154,9 @@ class Explanation:
     printed: str
     factor: str
     provider: str
+    child_symbol: str | None
+    ratio: str | None
+    parent_basis_pct: Decimal | None
     record_date: date | None
     pay_date: date | None
     pay_date_status: str
@@ -171,6 +175,7 @@ class Explanation:
     fx_date: date | None
     is_fx_of_action: bool
     price: Decimal | None
+    quantity_after: Decimal | None
     due_date: date
     run_id: int | None
     order_id: int | None
@@ -236,6 +241,9 @@ def explain_payment(database: Database, payment_id: int) -> Explanation:
             printed=action.printed,
             factor=f"{later.numerator}/{later.denominator}",
             provider=action.provider,
+            child_symbol=action.child_symbol,
+            ratio=f"{action.numerator}:{action.denominator or 1}" if action.numerator else None,
+            parent_basis_pct=action.parent_basis_pct,
             record_date=action.record_date,
             pay_date=state.pay_date if state else None,
             pay_date_status=state.pay_date_status if state else row.pay_date_status,
@@ -254,6 +262,7 @@ def explain_payment(database: Database, payment_id: int) -> Explanation:
             fx_date=row.fx_date,
             is_fx_of_action=row.is_fx_of_action,
             price=row.price,
+            quantity_after=row.quantity_after,
             due_date=row.due_date,
             run_id=row.job_log_id,
             order_id=row.order_id,

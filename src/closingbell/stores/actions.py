@@ -12,6 +12,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, insert, select, update
 
+from closingbell.domain.action_checks import parse_ratio
 from closingbell.domain.actions import GROUP_OF, SPLITTING, AcceptedAction, AcceptedKind, Facts, PayDateStatus
 from closingbell.domain.money import plain
 from closingbell.models import AnnouncedDividend, CorporateActionRow, CorporateActionVersion
@@ -61,21 +62,27 @@ def load_splits(connection: Connection, company_ids: Sequence[int]) -> dict[int,
 def load_price_splits(connection: Connection, company_ids: Sequence[int]) -> dict[int, dict[date, Fraction]]:
     """Every ratio by which a provider restates prices: held, ignored and spun-off ones too."""
     row = CorporateActionRow
-    return _ratios(connection, company_ids, row.kind_group == GROUP_OF[AcceptedKind.SPLIT], row.printed != "")
+    return _ratios(
+        connection, company_ids, row.kind_group == GROUP_OF[AcceptedKind.SPLIT], row.printed != "", is_of_prices=True
+    )
 
 
 def _ratios(
-    connection: Connection, company_ids: Sequence[int], *which: ColumnElement[bool]
+    connection: Connection, company_ids: Sequence[int], *which: ColumnElement[bool], is_of_prices: bool = False
 ) -> dict[int, dict[date, Fraction]]:
     row = CorporateActionRow
     splits: dict[int, dict[date, Fraction]] = {}
     for group in in_groups(company_ids):
-        query = select(row.company_id, row.ex_date, row.numerator, row.denominator).where(
-            row.company_id.in_(group), *which
-        )
-        for company_id, ex_date, numerator, denominator in connection.execute(query):
+        query = select(
+            row.company_id, row.ex_date, row.numerator, row.denominator, row.kind, row.is_user_entered, row.printed
+        ).where(row.company_id.in_(group), *which)
+        for company_id, ex_date, numerator, denominator, kind, is_by_person, printed in connection.execute(query):
+            ratio = Fraction(numerator or 1, denominator or 1)
+            if is_of_prices and is_by_person and kind == AcceptedKind.SPIN_OFF:
+                # What a person says of it is how many shares of the child came; prices are restated as it was printed.
+                ratio = parse_ratio(printed)
             of_company = splits.setdefault(company_id, {})
-            of_company[ex_date] = of_company.get(ex_date, Fraction(1)) * Fraction(numerator or 1, denominator or 1)
+            of_company[ex_date] = of_company.get(ex_date, Fraction(1)) * ratio
     return splits
 
 

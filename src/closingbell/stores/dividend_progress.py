@@ -19,6 +19,7 @@ from closingbell.domain.payments import EventState
 from closingbell.errors import BooksChangedError
 from closingbell.models import (
     Company,
+    CompanySymbol,
     CorporateActionRow,
     DatabaseMark,
     DividendProgress,
@@ -107,6 +108,20 @@ def mark_everything(connection: Connection, *, now: datetime) -> None:
         reason=SETTINGS_CHANGED,
         now=now,
     )
+
+
+def load_parents(connection: Connection, company_ids: Sequence[int]) -> list[tuple[int, date | None]]:
+    """The companies that spun these off, each with the spin-off's ex-date."""
+    symbols: set[str] = set()
+    former = table_of(CompanySymbol).c
+    for group in in_groups(company_ids):
+        symbols |= set(connection.scalars(select(_COMPANY.symbol).where(_COMPANY.id.in_(group))))
+        symbols |= set(connection.scalars(select(former.symbol).where(former.company_id.in_(group))))
+    found: list[tuple[int, date | None]] = []
+    for names in in_groups(sorted(symbols)):
+        query = select(_ACTION.company_id, _ACTION.ex_date).where(_ACTION.kind == AcceptedKind.SPIN_OFF.value)
+        found += [(row[0], row[1]) for row in connection.execute(query.where(_ACTION.child_symbol.in_(names)))]
+    return found
 
 
 def load_waiting(

@@ -175,7 +175,9 @@ def store_deleted(connection: Connection, order_id: int, *, by: str, now: dateti
     return True
 
 
-def reverse(connection: Connection, order_ids: Iterable[int], *, now: datetime) -> list[int]:
+def reverse(
+    connection: Connection, order_ids: Iterable[int], *, now: datetime, follows_dividend: bool = False
+) -> list[int]:
     """Reverse those of these orders that are deleted and still stand in the ledger; the ids of those reversed here.
 
     The reversal counts on the same dates, or today where the books are closed up to them.
@@ -186,7 +188,8 @@ def reverse(connection: Connection, order_ids: Iterable[int], *, now: datetime) 
         query = select(*BOOKABLE).where(_ORDER.id.in_(group), _is_to_be_reversed()).order_by(_ORDER.id)
         found = [BookableOrder(*row) for row in connection.execute(query.with_for_update())]
         ids = [order.id for order in found]
-        _recheck(connection, found, now)
+        if not follows_dividend:
+            _recheck(connection, found, now)
         _mark(connection, ids, reversed_at=now)
         booked = [e for e in ledger.load_entries(connection, order_ids=ids) if not e.group_key.endswith(":reversal")]
         entries = [
@@ -248,12 +251,18 @@ def load_twins(connection: Connection, account_id: int, new: NewOrder) -> list[i
 
 
 def _recheck(connection: Connection, changed: Sequence[BookableOrder], now: datetime) -> None:
-    """Have dividends after these orders looked at again; a person's own entry of one may stand for an earlier one."""
+    """Have dividends after these orders looked at again; a person's own entry of one may stand for an earlier one.
+
+    So may shares that a person transferred in: for those of a spin-off. And a changed cost is what one shares out.
+    """
     companies_since = [
         (order.company_id, None if order.type in COMPANY_INCOME else order.trade_date)
         for order in changed
-        if order.company_id is not None and order.type in (*SHARE_MOVES, *COMPANY_INCOME)
+        if order.company_id is not None and order.type in (*SHARE_MOVES, *COMPANY_INCOME, "COST_CHANGE")
     ]
+    moved = {order.company_id for order in changed if order.company_id and order.type.startswith("TRANSFER_")}
+    if moved:
+        companies_since += dividend_progress.load_parents(connection, sorted(moved))
     dividend_progress.mark(connection, companies_since, reason=dividend_progress.ORDERS_CHANGED, now=now)
 
 

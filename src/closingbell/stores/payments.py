@@ -170,6 +170,13 @@ def load_numbered(connection: Connection, first: int, count: int) -> list[tuple[
     return [(_leg(values), active is not None) for active, *values in connection.execute(query)]
 
 
+def load_standing_legs(connection: Connection, legs: Iterable[Leg]) -> list[BookedLeg]:
+    """Every leg of these kinds that stands, over all accounts and actions."""
+    names = sorted(leg.value for leg in legs)
+    query = select(*_FIELDS).where(_PAY.leg.in_(names), _PAY.is_active == 1).order_by(_PAY.id)
+    return [_leg(values) for values in connection.execute(query)]
+
+
 def _leg(values: Sequence[Any]) -> BookedLeg:
     leg = BookedLeg(*values)
     return leg._replace(leg=_LEGS[leg.leg], rounding=_ROUNDINGS[leg.rounding])

@@ -31,7 +31,7 @@ from sqlalchemy import (
 from closingbell.domain.ledger import BookableOrder, gross_of
 from closingbell.domain.money import round_fraction
 from closingbell.domain.orders import INCOMING, SHARE_MOVES
-from closingbell.domain.positions import KEEP, Position, Trade, position_of, shares_through
+from closingbell.domain.positions import KEEP, Position, Trade, insert_before, position_of, shares_through
 from closingbell.models import Account, Company, CorporateActionRow, DividendPayment, Order
 from closingbell.stores import actions
 from closingbell.stores.orders import BOOKABLE
@@ -40,7 +40,7 @@ from closingbell.stores.upsert import in_groups, table_of
 _ORDER = table_of(Order).c
 _LEG = table_of(DividendPayment).c
 _INT = BigInteger()
-_CHANGE_COST = (*SHARE_MOVES, "CAPITAL_RETURN", "COST_CHANGE")
+CHANGE_COST = (*SHARE_MOVES, "CAPITAL_RETURN", "COST_CHANGE")
 _QUANTITY = type_coerce(_ORDER.quantity, _INT)
 _AT_ONCE = 5_000
 
@@ -57,7 +57,7 @@ _LEGS_OF_ACCOUNTS = (
     select(_LEG.account_id, _LEG.company_id, _LEG.leg, _EX_DATE, type_coerce(_LEG.gross, _INT))
     .join(table_of(CorporateActionRow), table_of(CorporateActionRow).c.id == _LEG.corporate_action_id)
     .where(_LEG.account_id.in_(_ACCOUNTS), _LEG.is_active == 1)
-    .where(or_(_LEG.leg == "CIL", and_(_LEG.leg == "ACCRUAL", _LEG.kind == "RETURN_OF_CAPITAL")))
+    .where(or_(_LEG.leg.in_(("CIL", "SPIN_OFF")), and_(_LEG.leg == "ACCRUAL", _LEG.kind == "RETURN_OF_CAPITAL")))
     .order_by(_EX_DATE)
 )
 
@@ -130,7 +130,7 @@ def load_holdings_of(
     for group in in_groups(account_ids):
         for row in connection.execute(_ORDERS_OF_ACCOUNTS, {"account_ids": group, "last": on or date.max}):
             order = BookableOrder(*row)
-            if order.company_id is None or order.type not in _CHANGE_COST or company_id not in (None, order.company_id):
+            if order.company_id is None or order.type not in CHANGE_COST or company_id not in (None, order.company_id):
                 continue
             facts = found[order.account_id].setdefault(order.company_id, HoldingFacts(order.company_id))
             facts.trades.append(Trade(order.trade_date, order.type, order.quantity or 0, gross_of(order), order.id))
@@ -140,7 +140,7 @@ def load_holdings_of(
 
 
 def _add_actions(connection: Connection, found: Mapping[int, dict[int, HoldingFacts]]) -> None:
-    """Splits, and what the books paid for fractions and as returns of capital."""
+    """Splits, and what the books paid for fractions and as returns of capital, or gave away with a spin-off."""
     splits = actions.load_splits(connection, sorted({company_id for held in found.values() for company_id in held}))
     for held in found.values():
         for company_id in held.keys() & splits.keys():
@@ -157,10 +157,11 @@ def _add_legs(connection: Connection, account_ids: Sequence[int], found: Mapping
             continue
         if leg == "CIL":
             facts.cash_in_lieu[day] = gross
+        elif leg == "SPIN_OFF":
+            insert_before(facts.trades, Trade(day, "COST_CHANGE", 0, -gross))
         else:
-            # Before that day's own trades, which are without the right.
-            at = next((i for i, trade in enumerate(facts.trades) if trade.trade_date >= day), len(facts.trades))
-            facts.trades.insert(at, Trade(day, "CAPITAL_RETURN", 0, gross))
+            # That day's own trades are without the right.
+            insert_before(facts.trades, Trade(day, "CAPITAL_RETURN", 0, gross))
 
 
 def stream_positions(connection: Connection, *, on: date) -> Iterator[Held]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
+from fractions import Fraction
 from functools import partial
 from typing import Any
 
@@ -115,12 +116,16 @@ def edited(
     if version is not None and version != action.version:
         raise UsageError(f"{action.id} was changed by somebody else meanwhile; look again")
     facts = with_changes(action.facts, changes)
+    if facts.kind is not AcceptedKind.SPIN_OFF and not changes.get("child_symbol"):
+        # It turned out to be something else.
+        facts = replace(facts, child_symbol=None, parent_basis_pct=None)
     if facts == action.facts:
         raise UsageError(f"{action.id} is like that already")
     after = replace(action, facts=facts, is_user_entered=True)
     if told is not None:
         after = _dated(connection, after, told)
     _require_sound(after.facts, after.is_held)
+    _require_own_ratio(connection, after)
     _require_free(connection, action, after.facts)
     return after
 
@@ -195,7 +200,7 @@ def _add(
     connection: Connection, company: CompanyFacts, facts: Facts, typed: TypedAction, change: Change
 ) -> AcceptedAction:
     seq = next_seq(connection, company, facts, typed)
-    _require_child(connection, facts, change.at)
+    _require_child(connection, company.id, facts, change.at)
     return actions.store_new(connection, NewAction(company.id, facts, change, seq=seq, is_user_entered=True))
 
 
@@ -242,7 +247,7 @@ def _decide(
         if action is None:
             raise UsageError(f"no corporate action has the number {action_id}; closingbell actions list shows them")
         after = decide(connection, action)
-        _require_child(connection, after.facts, now)
+        _require_child(connection, action.company_id, after.facts, now)
         written = actions.store_change(connection, action, after, change)
         if written is None:
             raise UsageError(f"{action_id} was changed by somebody else just now; look again")
@@ -265,8 +270,10 @@ def _applied(connection: Connection, action: AcceptedAction, *, told: bool) -> A
     elif not action.is_held:
         raise UsageError(f"{action.id} does not wait for a decision" + _hint(connection, action))
     _require_sound(facts, is_held=False)
+    applied = replace(action, facts=facts, is_held=False, held_code=None, held_reason=None)
+    _require_own_ratio(connection, applied)
     _require_free(connection, action, facts)
-    return replace(action, facts=facts, is_held=False, held_code=None, held_reason=None)
+    return applied
 
 
 def _ignored(connection: Connection, action: AcceptedAction) -> AcceptedAction:
@@ -317,6 +324,20 @@ def _require_sound(facts: Facts, is_held: bool) -> None:
         raise UsageError("; ".join(problems))
 
 
+def _require_own_ratio(connection: Connection, action: AcceptedAction) -> None:
+    """What a provider prints of a spin-off is by how much the price fell, and not how many shares of the child came."""
+    if action.kind is not AcceptedKind.SPIN_OFF or action.is_held:
+        return
+    for one in action_rows.load_of_action(connection, action.id):
+        printed = one.row
+        if printed.numerator and Fraction(printed.numerator, printed.denominator or 1) == action.facts.ratio:
+            raise UsageError(
+                f"{printed.printed} is by how much prices were restated, and not how many shares of "
+                f"{action.facts.child_symbol} came for each share; say that: closingbell actions edit {action.id} "
+                "--ratio NEW:OLD"
+            )
+
+
 def _require_free(connection: Connection, action: AcceptedAction, facts: Facts) -> None:
     """Another action of the same group, day, currency and number may not be there."""
     there = actions.load_actions(connection, [action.company_id], first=facts.ex_date, last=facts.ex_date)
@@ -329,9 +350,12 @@ def _require_free(connection: Connection, action: AcceptedAction, facts: Facts) 
             )
 
 
-def _require_child(connection: Connection, facts: Facts, now: datetime) -> None:
-    """The company that is spun off must be known, to be held."""
+def _require_child(connection: Connection, company_id: int, facts: Facts, now: datetime) -> None:
+    """The company that is spun off must be known, to be held, and another one."""
     if facts.kind is AcceptedKind.SPIN_OFF and facts.child_symbol:
         mic = calendars.mic_of(facts.child_symbol)
-        if not companies.load_by_symbol(connection, [facts.child_symbol]):
+        found = companies.load_by_symbol(connection, [facts.child_symbol]).get(facts.child_symbol)
+        if found is None:
             companies.store_new(connection, [(facts.child_symbol, mic)], now=now)
+        elif found.id == company_id:
+            raise UsageError(f"{facts.child_symbol} cannot spin itself off: --child names the new company")

@@ -20,7 +20,7 @@ from closingbell.domain.positions import KEEP, lowest_position
 from closingbell.errors import UnknownAccountError, UsageError
 from closingbell.jobs.context import JobContext
 from closingbell.jobs.market_time import load_session_list
-from closingbell.stores import accounts, actions, books, companies, marks, orders, positions
+from closingbell.stores import accounts, actions, books, companies, marks, orders, positions, spin_offs
 from closingbell.stores.accounts import AccountFacts
 from closingbell.stores.companies import CompanyFacts
 
@@ -103,6 +103,8 @@ def delete_order(context: JobContext, order_id: int, *, by: str, allow_short: bo
             raise UsageError(f"there is no order {order_id}; closingbell orders list shows them")
         if order.deleted_at is not None:
             raise UsageError(f"order {order_id} was deleted already")
+        if order.source == spin_offs.SOURCE:
+            raise UsageError(_follows_from_spin_off(order))
         if order.symbol is not None and order.type in INCOMING and not allow_short:
             _refuse_short(connection, _account(connection, order.account), order.symbol, [], without=order)
         orders.store_deleted(connection, order_id, by=by, now=now)
@@ -111,6 +113,15 @@ def delete_order(context: JobContext, order_id: int, *, by: str, allow_short: bo
         return found
 
     return context.database.write_unit(unit)
+
+
+def _follows_from_spin_off(order: orders.StoredOrder) -> str:
+    number = spin_offs.action_of(order.source_key)
+    return (
+        f"order {order.id} follows from a spin-off (corporate action {number}) and would be made again; to take it "
+        f"back: closingbell actions cancel {number}, or enter the shares of {order.symbol} that came yourself, "
+        "as a TRANSFER_IN: yours count then"
+    )
 
 
 def list_orders(
