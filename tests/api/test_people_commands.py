@@ -158,7 +158,10 @@ def test_tokens_are_listed_without_their_text(app: Flask) -> None:
     assert "2012-11-30 16:31:00 EST" in table
     assert "never" in table
     [listed] = json.loads(run(app, "list-tokens", "--format", "json").stdout)
-    assert sorted(listed) == ["created_at", "created_by", "last_used_at", "name", "revoked_at", "scope"]
+    assert sorted(listed) == [
+        "created_at", "created_by", "id", "is_live", "last_used_at", "name", "owner", "revoked_at", "scope",
+    ]  # fmt: skip
+    assert (listed["id"], listed["owner"], listed["is_live"]) == (1, None, True)
     assert listed["created_at"] == "2012-11-30T21:31:00+00:00"
     assert tokens(app)[0].token_hash not in table + str(listed)
     assert token not in table + str(listed)
@@ -185,6 +188,35 @@ def test_name_is_used_once_even_after_revoking(app: Flask) -> None:
     result = run(app, "create-token", "ci", "--scope", "read")
     assert result.exit_code == 2
     assert "called 'ci' already" in result.stderr
+
+
+def test_a_persons_token_is_revoked_by_its_name_and_whose_it_is(app: Flask) -> None:
+    context = context_of(app)
+    ann = people.create_administrator(context, email="ann@example.org", password=PASSWORD)
+    people.create_token(context, name="ci", scope="read", by="ann", user_id=ann)
+    assert "ann@example.org" in run(app, "list-tokens").stdout
+    told = run(app, "revoke-token", "ci")
+    assert (told.exit_code, told.stderr) == (
+        2,
+        "error: no token is called 'ci'; list-tokens shows them; ann@example.org has one: --of EMAIL\n",
+    )
+    assert run(app, "revoke-token", "ci", "--of", "bob@example.org").exit_code == 2
+    assert [one.revoked_at for one in tokens(app)] == [None]
+    assert run(app, "revoke-token", "ci", "--of", "Ann@example.org").exit_code == 0
+    assert [one.revoked_at for one in tokens(app)] == [NOW]
+
+
+def test_a_token_of_a_person_without_access_is_refused(app: Flask) -> None:
+    context = context_of(app)
+    ann = people.create_administrator(context, email="ann@example.org", password=PASSWORD)
+    token = people.create_token(context, name="ci", scope="read", by="ann", user_id=ann)
+    assert people.has_way_in(context) is True
+    with context.database.write() as connection:
+        connection.exec_driver_sql("UPDATE app_user SET is_active = 0")
+    with pytest.raises(NotAuthenticatedError, match="has no access any more"):
+        people.verify_token(context, token, needs="read")
+    assert [one.is_live for one in people.list_tokens(context)] == [False]
+    assert people.has_way_in(context) is False
 
 
 @pytest.mark.parametrize("arguments", [["ci"], ["ci", "--scope", "admin"], ["", "--scope", "read"]])
@@ -270,6 +302,17 @@ def test_people_and_tokens_on_every_database(app_everywhere: Flask) -> None:
     people.revoke_token(context, "ci")
     [view] = people.list_tokens(context)
     assert (view.created_at, view.last_used_at, view.revoked_at) == (NOW, NOW, NOW)
+    # A name is each owner's, once: of the operator's, and of every person's.
+    [ann] = users(app_everywhere)
+    own = people.create_token(context, name="ci", scope="operate", by="ann", user_id=ann.id)
+    with pytest.raises(UsageError, match="already"):
+        people.create_token(context, name="ci", scope="read", by="ann", user_id=ann.id)
+    owner = people.verify_token(context, own, needs="operate").owner
+    assert owner == stored.TokenOwner(ann.id, "ann@example.org", True, True, False)
+    assert [(one.owner, one.is_live) for one in people.list_tokens(context)] == [
+        (None, False),
+        ("ann@example.org", True),
+    ]
 
 
 @pytest.mark.parametrize("command", [["list-tokens"], ["revoke-token", "ci"], ["create-token", "ci", "--scope=read"]])

@@ -47,6 +47,7 @@ def _addresses(served: Served) -> list[str]:
         "/records/payments/2",
         "/records/runs/1",
         "/records/audit/1",
+        "/settings/tokens/1/revoke",
         "/nowhere",
     ]
     return sorted({*found, *kinds})
@@ -60,6 +61,7 @@ def filled(served: Served) -> Served:
     house.hold("NOSUCH", since="2012-11-29")
     house.command("accounts", "give", "Ann", "ann@example.org")
     house.command("addresses", "add", "ann@example.org", "ntfy://a-topic")
+    house.command("create-token", "reports", "--scope", "read")
     house.run()
     assert house.command("run-dividend-processor").exit_code == 0
     return served

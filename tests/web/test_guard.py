@@ -33,6 +33,7 @@ VALUES = {
     "release": "0",
     "form": "csv",
     "filename": "closingbell.css",
+    "token_id": "1",
 }
 # Guarded by a token of its own instead of a session.
 BY_TOKEN = ("scheduler_api.", "api")

@@ -15,7 +15,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.registry import Collector
 
 from closingbell.api.problems import problem_of, sealed
-from closingbell.api.tokens import verify_request
+from closingbell.api.tokens import require_rights, verify_request
 from closingbell.domain.run_totals import INFINITE
 from closingbell.domain.runs import RunStatus
 from closingbell.jobs.context import current_context
@@ -98,7 +98,7 @@ def metrics_api(registry: Registry) -> Blueprint:
 
 
 def _guard() -> None:
-    verify_request(needs="read")
+    require_rights(verify_request(needs="read"), needs="read")
 
 
 class _Reading(Collector):

@@ -26,7 +26,7 @@ from werkzeug.exceptions import (
 )
 
 from closingbell.api.problems import problem_of, sealed
-from closingbell.api.tokens import verify_request
+from closingbell.api.tokens import require_rights, verify_request
 from closingbell.domain.runs import RunStatus
 from closingbell.errors import SettingsError, UsageError
 from closingbell.jobs.context import JobContext, current_context
@@ -107,6 +107,7 @@ def _guard() -> None:
     """Who asks comes before anything else; then whether they may; then whether the body is one we read."""
     needs: people.Scope = "read" if request.method in _LOOKING else "operate"
     g.scheduler_token = verify_request(needs=needs)
+    require_rights(g.scheduler_token, needs=needs)
     if needs == "operate":
         _check_body()
 
@@ -243,7 +244,7 @@ def _still_running(run: RunView) -> RunView:
 
 def _who() -> str:
     identity: people.TokenIdentity = g.scheduler_token
-    return f"token:{identity.name}"
+    return identity.told
 
 
 def _note(what: str, **target: object) -> None:

@@ -87,9 +87,10 @@ def create_token(name: str, scope: str, format_: str) -> None:
 @format_option
 @with_appcontext
 def list_tokens(format_: str) -> None:
-    """Show who made which token, when it was last used, and whether it is revoked; never the token itself."""
+    """Show who made which token, whose it is, when it was last used, and whether it is revoked; never its text."""
     columns: dict[str, Callable[[TokenView], str]] = {
         "name": lambda token: token.name,
+        "of": lambda token: token.owner or "",
         "scope": lambda token: token.scope,
         "created": lambda token: new_york(token.created_at),
         "by": lambda token: token.created_by,
@@ -102,10 +103,11 @@ def list_tokens(format_: str) -> None:
 
 @click.command("revoke-token", cls=Command)
 @click.argument("name")
+@click.option("--of", metavar="EMAIL", help="The person whose own token it is; the operator's unless told.")
 @with_appcontext
-def revoke_token(name: str) -> None:
+def revoke_token(name: str, of: str | None) -> None:
     """Revoke a token for good; the next request that shows it is refused."""
-    people.revoke_token(_ready_context(), name)
+    people.revoke_token(_ready_context(), name, of=of)
     click.echo(f"the token {name.strip()!r} is revoked")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import BigInteger, Index, String, Text, UniqueConstraint
+from sqlalchemy import BigInteger, ForeignKey, Index, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from closingbell.models.base import MYSQL, Base
@@ -91,12 +91,19 @@ class Incident(Base):
 
 
 class ApiToken(Base):
-    """A named bearer token; only its hash is kept. ``scope`` is read or operate."""
+    """A named bearer token; only its hash is kept. ``scope`` is read or operate.
+
+    One without ``user_id`` is the operator's; ``owner_key`` is its owner, 0 for the operator: a name is there once for
+    each, which a key with NULL in it would not see to.
+    """
 
     __tablename__ = "api_token"
+    __table_args__ = (UniqueConstraint("owner_key", "name"), MYSQL)
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
-    name: Mapped[str] = mapped_column(String(100), unique=True)
+    user_id: Mapped[int | None] = mapped_column(BigInteger, ForeignKey("app_user.id"))
+    owner_key: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
+    name: Mapped[str] = mapped_column(String(100))
     token_hash: Mapped[str] = mapped_column(String(64), unique=True)
     scope: Mapped[str] = mapped_column(String(16))
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)

@@ -216,12 +216,17 @@ def list_payments(database: Database, wanted: PaymentFilter, *, limit: int | Non
         return [PaymentView(*row) for row in rows]
 
 
+def unknown_payment(payment_id: int) -> UnknownPaymentError:
+    """What is said of a payment that is not there, or not for whoever asks."""
+    return UnknownPaymentError(f"no payment {payment_id} is on record; see: closingbell payments")
+
+
 def explain_payment(database: Database, payment_id: int) -> Explanation:
     """Everything that led to a payment; raise UnknownPaymentError when there is none of that number."""
     with database.read() as connection:
         found = connection.execute(_views().where(_PAY.id == payment_id)).one_or_none()
         if found is None:
-            raise UnknownPaymentError(f"no payment {payment_id} is on record; see: closingbell payments")
+            raise unknown_payment(payment_id)
         view = PaymentView(*found)
         row = connection.execute(select(table_of(DividendPayment)).where(_PAY.id == payment_id)).one()
         action = connection.execute(

@@ -24,8 +24,19 @@ class Person:
 
 
 @dataclass(frozen=True, slots=True)
+class TokenOwner:
+    """Whose token it is, and what that person may do now."""
+
+    id: int
+    email: str
+    is_active: bool
+    is_administrator: bool
+    is_viewer: bool
+
+
+@dataclass(frozen=True, slots=True)
 class StoredToken:
-    """What a shown token is compared with."""
+    """What a shown token is compared with; the operator's has no owner."""
 
     id: int
     name: str
@@ -33,18 +44,25 @@ class StoredToken:
     scope: str
     last_used_at: datetime | None
     revoked_at: datetime | None
+    owner: TokenOwner | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class TokenView:
-    """A token as it may be shown: without its hash."""
+    """A token as it may be shown: without its hash. ``owner`` is a person's e-mail, None where it is the operator's.
 
+    One that is not live is refused: it was revoked, or its owner is not active.
+    """
+
+    id: int
     name: str
+    owner: str | None
     scope: str
     created_at: datetime
     created_by: str
     last_used_at: datetime | None
     revoked_at: datetime | None
+    is_live: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,28 +101,51 @@ def store_administrator(
     return _insert(connection, User, {**row, "is_active": True, "is_administrator": True})
 
 
-def store_token(connection: Connection, *, name: str, token_hash: str, scope: str, by: str, now: datetime) -> int:
-    """Store a new token, return its id; an IntegrityError says that the name is taken."""
+def store_token(
+    connection: Connection,
+    *,
+    name: str,
+    token_hash: str,
+    scope: str,
+    by: str,
+    now: datetime,
+    user_id: int | None = None,
+) -> int:
+    """Store a new token, a person's or the operator's; an IntegrityError says that the owner has one of that name."""
     row = {"name": name, "token_hash": token_hash, "scope": scope, "created_at": now, "created_by": by}
-    return _insert(connection, ApiToken, row)
+    return _insert(connection, ApiToken, {**row, "user_id": user_id, "owner_key": user_id or 0})
 
 
 def find_token(connection: Connection, token_id: int) -> StoredToken | None:
     """The token of that id, revoked or not."""
-    row = connection.execute(select(*_columns(ApiToken, StoredToken)).where(ApiToken.id == token_id)).one_or_none()
-    return None if row is None else StoredToken(*row)
-
-
-def load_tokens(connection: Connection) -> list[TokenView]:
-    """Every token by name, revoked ones too."""
-    query = select(*_columns(ApiToken, TokenView)).order_by(ApiToken.name)
-    return [TokenView(*row) for row in connection.execute(query)]
-
-
-def store_revoked(connection: Connection, name: str, *, now: datetime) -> bool:
-    """Revoke a token for good; False when there is no live one of that name."""
     row = ApiToken
-    changed = connection.execute(update(row).where(row.name == name, row.revoked_at.is_(None)).values(revoked_at=now))
+    of_token = (row.id, row.name, row.token_hash, row.scope, row.last_used_at, row.revoked_at)
+    query = select(*of_token, *_columns(User, TokenOwner)).outerjoin(User, User.id == row.user_id)
+    found = connection.execute(query.where(row.id == token_id)).one_or_none()
+    if found is None:
+        return None
+    facts: tuple[Any, ...] = tuple(found)
+    owner = facts[len(of_token) :]
+    return StoredToken(*(*facts[: len(of_token)], None if owner[0] is None else TokenOwner(*owner)))
+
+
+def load_tokens(connection: Connection, *, user_id: int | None = None) -> list[TokenView]:
+    """Every token by name, revoked ones too; a person's own where ``user_id`` is given."""
+    row = ApiToken
+    facts = (row.id, row.name, User.email, row.scope, row.created_at, row.created_by, row.last_used_at, row.revoked_at)
+    query = select(*facts, User.is_active).outerjoin(User, User.id == row.user_id).order_by(row.name, row.id)
+    if user_id is not None:
+        query = query.where(row.user_id == user_id)
+    return [
+        TokenView(*found[:-1], is_live=found.revoked_at is None and found.is_active is not False)
+        for found in connection.execute(query)
+    ]
+
+
+def store_revoked(connection: Connection, token_id: int, *, now: datetime) -> bool:
+    """Revoke a token for good; False when there is no live one of that id."""
+    row = ApiToken
+    changed = connection.execute(update(row).where(row.id == token_id, row.revoked_at.is_(None)).values(revoked_at=now))
     return changed.rowcount == 1
 
 

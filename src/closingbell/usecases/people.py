@@ -21,6 +21,7 @@ from sqlalchemy.exc import IntegrityError
 from closingbell.errors import NotAllowedError, NotAuthenticatedError, UsageError
 from closingbell.jobs.context import JobContext
 from closingbell.stores import people
+from closingbell.utils.text import listed
 
 Scope = Literal["read", "operate"]
 
@@ -47,11 +48,27 @@ _hasher = PasswordHasher()
 
 @dataclass(frozen=True, slots=True)
 class TokenIdentity:
-    """Who showed a token."""
+    """Who showed a token: a program of the operator's, or of the person ``owner``, who may do what that person may."""
 
     id: int
     name: str
     scope: str
+    owner: people.TokenOwner | None = None
+
+    @property
+    def told(self) -> str:
+        """How it is written down who did something."""
+        return f"token:{self.name}" if self.owner is None else f"api:{self.owner.email}, token {self.name}"[:200]
+
+    @property
+    def may_look(self) -> bool:
+        """Whether jobs, companies and figures of everything may be seen, which viewers may."""
+        return self.owner is None or self.owner.is_viewer or self.may_operate
+
+    @property
+    def may_operate(self) -> bool:
+        """Whether jobs may be operated, which administrators may."""
+        return self.owner is None or self.owner.is_administrator
 
 
 def create_administrator(context: JobContext, *, email: str, password: str, name: str | None = None) -> int:
@@ -165,8 +182,11 @@ def check_password(password: str, *, email: str) -> None:
         raise UsageError("the password must not be the e-mail address")
 
 
-def create_token(context: JobContext, *, name: str, scope: str, by: str) -> str:
-    """Make a named token and return its text, which nobody can read again; raise UsageError when that cannot be."""
+def create_token(context: JobContext, *, name: str, scope: str, by: str, user_id: int | None = None) -> str:
+    """Make a named token and return its text, which nobody can read again; raise UsageError when that cannot be.
+
+    It is the person's of ``user_id``, or the operator's, which reads every account.
+    """
     shown_name = checked_name(name, longest=100, what="a token's name")
     if scope not in INCLUDES:
         raise UsageError(f"a token's scope is {' or '.join(INCLUDES)}")
@@ -174,7 +194,9 @@ def create_token(context: JobContext, *, name: str, scope: str, by: str) -> str:
     hashed, now = _hash_of(secret), context.wall.now()
     try:
         token_id = context.database.write_unit(
-            lambda c: people.store_token(c, name=shown_name, token_hash=hashed, scope=scope, by=by, now=now)
+            lambda c: people.store_token(
+                c, name=shown_name, token_hash=hashed, scope=scope, by=by, now=now, user_id=user_id
+            )
         )
     except IntegrityError:
         raise UsageError(
@@ -188,21 +210,34 @@ def _hash_of(secret: str) -> str:
     return hashlib.sha256(secret.encode()).hexdigest()
 
 
-def list_tokens(context: JobContext) -> list[people.TokenView]:
-    """Every token by name, revoked ones too."""
+def list_tokens(context: JobContext, *, user_id: int | None = None) -> list[people.TokenView]:
+    """Every token by name, revoked ones too; a person's own where ``user_id`` is given."""
     with context.database.read() as connection:
-        return people.load_tokens(connection)
+        return people.load_tokens(connection, user_id=user_id)
 
 
-def revoke_token(context: JobContext, name: str) -> None:
-    """Revoke a token for good; raise UsageError when there is no live one of that name."""
+def find_token(context: JobContext, token_id: int, *, user_id: int | None = None) -> people.TokenView | None:
+    """The token of that id; None alike where there is none and, where ``user_id`` is given, where it is another's."""
+    return next((one for one in list_tokens(context, user_id=user_id) if one.id == token_id), None)
+
+
+def revoke_token(context: JobContext, name: str, *, of: str | None = None) -> None:
+    """Revoke the operator's token of that name, or a person's; raise UsageError when there is no live one of it."""
+    shown, owner = name.strip(), None if of is None else checked_email(of)
+    named = [one for one in list_tokens(context) if one.name == shown]
+    found = next((one for one in named if one.owner == owner), None)
+    if found is None:
+        whose = sorted(one.owner for one in named if one.owner is not None)
+        hint = f"; {listed(whose)} {'has' if len(whose) == 1 else 'have'} one: --of EMAIL" if whose else ""
+        raise UsageError(f"no token is called {shown!r}; list-tokens shows them" + (hint if of is None else ""))
+    if not revoke_token_of_id(context, found.id):
+        raise UsageError(f"the token {shown!r} is revoked already")
+
+
+def revoke_token_of_id(context: JobContext, token_id: int) -> bool:
+    """Revoke a token for good; False when there is no live one of that id."""
     now = context.wall.now()
-    if context.database.write_unit(lambda c: people.store_revoked(c, name.strip(), now=now)):
-        return
-    known = {token.name for token in list_tokens(context)}
-    if name.strip() in known:
-        raise UsageError(f"the token {name.strip()!r} is revoked already")
-    raise UsageError(f"no token is called {name.strip()!r}; list-tokens shows them")
+    return context.database.write_unit(lambda c: people.store_revoked(c, token_id, now=now))
 
 
 def verify_token(context: JobContext, text: str, *, needs: Scope) -> TokenIdentity:
@@ -214,7 +249,7 @@ def verify_token(context: JobContext, text: str, *, needs: Scope) -> TokenIdenti
     _note_use(context, token)
     if needs not in INCLUDES.get(token.scope, ()):
         raise NotAllowedError(f"this needs a token of scope {needs}; {token.name!r} has scope {token.scope}")
-    return TokenIdentity(token.id, token.name, token.scope)
+    return TokenIdentity(token.id, token.name, token.scope, token.owner)
 
 
 def _live_token(context: JobContext, text: str) -> people.StoredToken:
@@ -228,6 +263,8 @@ def _live_token(context: JobContext, text: str) -> people.StoredToken:
         raise NotAuthenticatedError("that is not a token of this server")
     if stored.revoked_at is not None:
         raise NotAuthenticatedError("this token was revoked")
+    if stored.owner is not None and not stored.owner.is_active:
+        raise NotAuthenticatedError("the person whose token this is has no access any more")
     return stored
 
 
@@ -248,5 +285,5 @@ def note_action(context: JobContext, action: people.Action) -> None:
 def has_way_in(context: JobContext) -> bool:
     """Whether anybody could come in: a live token, or an active administrator."""
     with context.database.read() as connection:
-        has_token = any(token.revoked_at is None for token in people.load_tokens(connection))
+        has_token = any(token.is_live for token in people.load_tokens(connection))
         return has_token or bool(people.load_administrators(connection))

@@ -30,6 +30,7 @@ from closingbell.web import (
     records,
     runs,
     settings,
+    tokens,
     welcome,
 )
 from closingbell.web.headers import seal
@@ -72,6 +73,7 @@ def add_pages(app: Flask, registry: Registry) -> None:
     notifications.add_routes(pages)
     settings.add_routes(pages, registry)
     addresses.add_routes(pages)
+    tokens.add_routes(pages)
     api_docs.add_routes(pages)
     app.register_blueprint(pages)
     records.add_records(app)

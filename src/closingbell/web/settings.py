@@ -16,7 +16,6 @@ from closingbell.jobs.registry import Registry
 from closingbell.queries.jobs import list_jobs
 from closingbell.usecases.closures import list_closures
 from closingbell.usecases.messages import list_addresses
-from closingbell.usecases.people import list_tokens
 from closingbell.usecases.providers import list_providers
 from closingbell.web.guard import Right, needs, right_of_user
 from closingbell.web.looks import NEW_YORK
@@ -48,8 +47,6 @@ def add_routes(pages: Blueprint, registry: Registry) -> None:
             shown["jobs"] = list_jobs(context.database, registry, now=now, disabled=disabled)
             shown["providers"] = [(one, one.in_words(_said), _TONES[one.state]) for one in list_providers(context)]
             shown["closures"] = list_closures(context)
-        if right >= Right.ADMINISTRATOR:
-            shown["tokens"] = list_tokens(context)
         return render_template("settings.html", **shown)
 
     pages.add_url_rule("/settings", "settings", settings)

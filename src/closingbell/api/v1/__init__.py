@@ -17,26 +17,31 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound, Reque
 
 from closingbell import __version__
 from closingbell.api.problems import problem, problem_of
-from closingbell.api.tokens import verify_request
+from closingbell.api.tokens import require_rights, verify_request
 from closingbell.api.v1 import books, market, work
 from closingbell.api.v1.schemas import Problem
 from closingbell.errors import UnknownAccountError, UnknownPaymentError, UnknownSymbolError
 from closingbell.jobs.registry import Registry
+from closingbell.usecases import people
 
 PREFIX = "/api/v1"
 NAME = "api_v1"
 DOCUMENT = f"{PREFIX}/openapi.json"
 _EXTENSION = "closingbell_api_v1"
+_DOCUMENTED = "api_v1_document"
+# A person's own, answered by whose token it is; anything else needs rights.
+_OWN = {f"{NAME}.{view}" for view in books.OWN | work.OWN} | {f"{_DOCUMENTED}.document"}
 _LOOKING = frozenset({"GET", "HEAD", "OPTIONS"})
 MOST_BYTES = 64 * 1024
 # What the address itself names is not there; anywhere else such an error is the request's.
 _NOT_THERE = (UnknownAccountError, UnknownPaymentError, UnknownSymbolError)
 _SAYS = """Prices, corporate actions, accounts and runs of closingbell.
 
-Ask with `Authorization: Bearer cb_…`; `closingbell create-token NAME --scope read` makes such a token, and writing
-needs scope `operate`. Exact numbers are strings; instants are ISO 8601 with their offset; prices are as traded unless
-`adjusted` is asked for. A page's `next` is the address of the following one. Answers carry an ETag: ask again with
-`If-None-Match`, and what has not changed is 304 without a body."""
+Ask with `Authorization: Bearer cb_…`. A person makes such a token under Settings, for what that person may see;
+`closingbell create-token NAME --scope read` makes one that reads every account. Writing needs scope `operate`. Exact
+numbers are strings; instants are ISO 8601 with their offset; prices are as traded unless `adjusted` is asked for. A
+page's `next` is the address of the following one. Answers carry an ETag: ask again with `If-None-Match`, and what
+has not changed is 304 without a body."""
 
 
 class _Api(Api):  # type: ignore[misc]
@@ -77,7 +82,7 @@ def add_api_v1(app: Flask, registry: Registry) -> None:
     resource.register_error_handler(Exception, _problem_of)
     api.register_blueprint(resource)
     app.extensions[_EXTENSION] = api
-    document = PlainBlueprint("api_v1_document", __name__)
+    document = PlainBlueprint(_DOCUMENTED, __name__)
     document.add_url_rule(DOCUMENT, "document", show_document)
     document.before_request(_guard)
     document.after_request(_validate)
@@ -122,7 +127,10 @@ def document_of(app: Any) -> dict[str, Any]:
 def _guard() -> None:
     """Who asks comes before anything else; then whether the body is one that we read."""
     is_looking = request.method in _LOOKING
-    g.api_token = verify_request(needs="read" if is_looking else "operate")
+    scope: people.Scope = "read" if is_looking else "operate"
+    g.api_token = verify_request(needs=scope)
+    if request.endpoint is not None and request.endpoint not in _OWN:
+        require_rights(g.api_token, needs=scope)
     if not is_looking:
         request.max_content_length = MOST_BYTES + 1
         if (request.content_length or 0) > MOST_BYTES or len(request.get_data()) > MOST_BYTES:

@@ -17,15 +17,39 @@ from closingbell.errors import UnknownAccountError, UsageError
 from closingbell.jobs.context import current_context
 from closingbell.queries.dividend_calendar import CalendarLine, load_calendar
 from closingbell.queries.income import IncomeLine, load_income
-from closingbell.queries.payments import Explanation, PaymentFilter, PaymentView, explain_payment, list_payments
+from closingbell.queries.own_accounts import list_own_accounts
+from closingbell.queries.payments import (
+    Explanation,
+    PaymentFilter,
+    PaymentView,
+    explain_payment,
+    list_payments,
+    unknown_payment,
+)
 from closingbell.queries.portfolio import PortfolioView, load_portfolios
 from closingbell.queries.portfolio_values import ValuePoint, load_values
 from closingbell.stores.accounts import AccountFacts
 from closingbell.stores.orders import StoredOrder
-from closingbell.usecases import orders
+from closingbell.usecases import orders, people
 from closingbell.usecases.accounts import list_accounts
 
 _ONE = f"/accounts/<{ID}:account_id>"
+# Views that show a person's own token that person's accounts alone.
+OWN = frozenset(
+    {
+        "show_accounts",
+        "show_account",
+        "show_positions",
+        "list_values",
+        "list_income",
+        "list_dividends",
+        "list_paid",
+        "show_payment",
+        "list_orders",
+        "add_order",
+        "delete_order",
+    }
+)
 
 
 class _Orders(Limited):
@@ -75,7 +99,7 @@ def add_routes(api: Blueprint) -> None:
     @api.response(200, page_of(AccountFacts))
     def show_accounts() -> dict[str, Any]:
         """Accounts by name, and how dividends are settled in each."""
-        return page(list_accounts(current_context()), None)
+        return page(_accounts(), None)
 
     @api.route(_ONE)
     @api.response(200, schema_of(AccountFacts))
@@ -145,7 +169,10 @@ def add_routes(api: Blueprint) -> None:
     @api.response(200, schema_of(Explanation))
     def show_payment(payment_id: int) -> Explanation:
         """Everything that led to a payment."""
-        return explain_payment(current_context().database, payment_id)
+        found = explain_payment(current_context().database, payment_id)
+        if not any(one.name == found.payment.account for one in _accounts()):
+            raise unknown_payment(payment_id)
+        return found
 
     @api.route(f"{_ONE}/orders")
     @api.arguments(_Orders, location="query")
@@ -192,11 +219,22 @@ def add_routes(api: Blueprint) -> None:
 
 
 def _by() -> str:
-    return f"token:{g.api_token.name}"
+    token: people.TokenIdentity = g.api_token
+    return token.told
+
+
+def _accounts() -> list[AccountFacts]:
+    """The accounts that the token shows: its owner's, or all of them where it is the operator's."""
+    token: people.TokenIdentity = g.api_token
+    found = list_accounts(current_context())
+    if token.owner is None:
+        return found
+    own = {one.id for one in list_own_accounts(current_context().database, token.owner.id)}
+    return [one for one in found if one.id in own]
 
 
 def _find(account_id: int) -> AccountFacts:
-    found = next((one for one in list_accounts(current_context()) if one.id == account_id), None)
+    found = next((one for one in _accounts() if one.id == account_id), None)
     if found is None:
         raise UnknownAccountError(f"there is no account {account_id}")
     return found

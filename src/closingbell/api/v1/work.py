@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from flask import g
 from flask_smorest import Blueprint
 from marshmallow import fields, validate
 
@@ -18,6 +19,10 @@ from closingbell.queries.jobs import list_jobs as load_jobs
 from closingbell.queries.notifications import NotificationView
 from closingbell.queries.notifications import list_notifications as load_notifications
 from closingbell.queries.runs import ItemView, RunFilter, RunView, recent_runs, run_items
+from closingbell.usecases import people
+
+# Views that show a person's own token what is that person's alone.
+OWN = frozenset({"list_notifications"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +85,14 @@ def add_routes(api: Blueprint, registry: Registry) -> None:
     @api.arguments(_Notifications, location="query")
     @api.response(200, page_of(NotificationView))
     def list_notifications(asked: dict[str, Any]) -> dict[str, Any]:
-        """Messages to people, the newest first."""
-        found = load_notifications(current_context().database, unread_only=asked["unread"], limit=asked["limit"])
+        """Messages to people, the newest first; a person's own token shows that person's."""
+        token: people.TokenIdentity = g.api_token
+        found = load_notifications(
+            current_context().database,
+            user_id=token.owner.id if token.owner else None,
+            unread_only=asked["unread"],
+            limit=asked["limit"],
+        )
         return page(found, None)
 
 
