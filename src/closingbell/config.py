@@ -9,15 +9,21 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+from contextvars import ContextVar
 from datetime import time
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from pydantic import AwareDatetime, Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import AwareDatetime, Field, PrivateAttr, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from closingbell.errors import SettingsError
 from closingbell.utils.clock import Clock, OffsetClock, SystemClock
+
+PROGRAM, ENVIRONMENT, ENV_FILE, DEFAULT = "the program", "environment", ".env", "default"
+
+# Sources of the settings that are being read, with the names that each has; the first one counts.
+_sources: ContextVar[tuple[tuple[str, frozenset[str]], ...]] = ContextVar("closingbell_settings_sources", default=())
 
 
 class _FileSecrets(PydanticBaseSettingsSource):
@@ -134,6 +140,8 @@ class Settings(BaseSettings):
     log_level: str = Field("WARNING", description="DEBUG, INFO, WARNING or ERROR.")
     log_format: str = Field("text", description="text or json.")
 
+    _origins: dict[str, str] = PrivateAttr(default_factory=dict)
+
     @classmethod
     def settings_customise_sources(
         cls,
@@ -143,7 +151,28 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
+        _sources.set(
+            (
+                (PROGRAM, frozenset(getattr(init_settings, "init_kwargs", ()))),
+                (ENVIRONMENT, frozenset(getattr(env_settings, "env_vars", ()))),
+                (ENV_FILE, frozenset(getattr(dotenv_settings, "env_vars", ()))),
+            )
+        )
         return init_settings, _FileSecrets(settings_cls), env_settings, dotenv_settings
+
+    def model_post_init(self, context: Any, /) -> None:
+        """Keep where each value came from, while that is known."""
+        for name in self.model_fields_set:
+            found = next((source for source, names in _sources.get() if name in names), None)
+            variable = f"{name.upper()}_FILE"
+            self._origins[name] = variable if found != PROGRAM and os.environ.get(variable) else found or PROGRAM
+
+    def origin_of(self, name: str) -> str:
+        """Where the value of a setting came from.
+
+        ``environment``, ``.env``, ``X_FILE`` (the file that it names), ``the program`` (a command's own), ``default``.
+        """
+        return self._origins.get(name, DEFAULT)
 
     @field_validator("yahoo_base_url")
     @classmethod
@@ -248,12 +277,12 @@ class ToldSetting(NamedTuple):
 
 
 def told_settings(settings: Settings) -> list[ToldSetting]:
-    """Every setting, its value and where it comes from: set, or the default."""
+    """Every setting, its value and where it comes from; see ``Settings.origin_of``."""
     return [
         ToldSetting(
             name.upper(),
             _told_value(name, getattr(settings, name)),
-            "set" if name in settings.model_fields_set else "default",
+            settings.origin_of(name),
             field.description or "",
         )
         for name, field in Settings.model_fields.items()

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from closingbell.config import Settings, load_settings
+from closingbell.config import Settings, load_settings, told_settings
 from closingbell.errors import SettingsError
 
 SETTINGS_PAGE = Path(__file__).parents[2] / "docs" / "settings.md"
@@ -88,3 +88,26 @@ def test_every_setting_is_in_the_table_of_the_docs() -> None:
     page = SETTINGS_PAGE.read_text(encoding="utf-8")
     documented = {line.split("|")[1].strip().strip("`") for line in page.splitlines() if line.startswith("| `")}
     assert documented == {name.upper() for name in Settings.model_fields}
+
+
+def test_each_value_says_where_it_came_from(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / ".env").write_text("LOG_LEVEL=info\nLOG_FORMAT=json\nYAHOO_TIMEOUT_S=\n", encoding="utf-8")
+    (tmp_path / "key").write_text("canary", encoding="utf-8")
+    monkeypatch.setenv("TIINGO_API_KEY_FILE", str(tmp_path / "key"))
+    monkeypatch.setenv("LOG_FORMAT", "text")
+    monkeypatch.setenv("JOBS_DISABLED", "")
+
+    told = {one.name: one for one in told_settings(load_settings(yahoo_concurrency=4))}
+
+    # The tests' own setting.
+    assert told.pop("CACHE_DIR").origin == "environment"
+    origins = {name: one.origin for name, one in told.items() if one.origin != "default"}
+    # An empty variable sets nothing.
+    assert origins == {
+        "LOG_LEVEL": ".env",
+        "LOG_FORMAT": "environment",
+        "TIINGO_API_KEY": "TIINGO_API_KEY_FILE",
+        "YAHOO_CONCURRENCY": "the program",
+    }
+    assert told["TIINGO_API_KEY"].value == "(secret)"

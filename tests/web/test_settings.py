@@ -1,4 +1,4 @@
-"""What the settings show of providers."""
+"""What the settings show of providers, closures and values."""
 
 from __future__ import annotations
 
@@ -42,3 +42,12 @@ def test_the_providers_stand_there_with_state_budget_and_key(
     assert left is not None
     assert left.left == 57
     assert "Providers" not in plain_text(Site(house).as_("member").text("/settings"))
+
+
+def test_closures_tell_who_closed_the_session_and_when(site: Site) -> None:
+    said = site.house.command("closures", "add", "XNYS", "2012-10-31", "hurricane", "--by", "Ann")
+    assert said.exit_code == 0
+    text = plain_text(site.as_("viewer").text("/settings"))
+    assert "XNYS Wed 2012-10-31 hurricane Ann 2012-11-30 16:31 EST" in text
+    assert "CACHE_DIR" in text
+    assert "the program" in text
