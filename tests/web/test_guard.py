@@ -32,6 +32,7 @@ VALUES = {
     "symbol": "AAPL",
     "release": "0",
     "form": "csv",
+    "change": "edit",
     "filename": "closingbell.css",
     "token_id": "1",
 }

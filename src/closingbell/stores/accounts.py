@@ -55,9 +55,14 @@ def store_new_account(connection: Connection, name: str, *, currency: str, now: 
     upsert(connection, Account, [{"name": name, "currency": currency, "created_at": now}], key=("name",))
 
 
-def store_owner(connection: Connection, account_id: int, user_id: int) -> None:
-    """Make an account a person's own."""
+def store_owner(connection: Connection, account_id: int, user_id: int | None) -> None:
+    """Make an account a person's own, or with None nobody's."""
     connection.execute(update(Account).where(Account.id == account_id).values(user_id=user_id))
+
+
+def store_name(connection: Connection, account_id: int, name: str) -> None:
+    """Call an account otherwise; an IntegrityError says that the name is taken."""
+    connection.execute(update(Account).where(Account.id == account_id).values(name=name))
 
 
 def store_account_settings(connection: Connection, account_id: int, *, now: datetime, **changes: Any) -> None:

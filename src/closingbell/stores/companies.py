@@ -16,6 +16,7 @@ from closingbell.domain.positions import shares_held
 from closingbell.errors import UnknownSymbolError
 from closingbell.models import Company, CompanySymbol, Order
 from closingbell.stores.actions import load_splits
+from closingbell.stores.dividend_progress import SETTINGS_CHANGED, mark
 from closingbell.stores.upsert import in_groups, table_of, upsert
 
 
@@ -120,6 +121,13 @@ def store_new(connection: Connection, symbols: Iterable[tuple[str, str]], *, now
     former = _load_by_former_name(connection, [symbol for symbol, _ in pairs])
     rows = [{"symbol": symbol, "mic": mic, "created_at": now} for symbol, mic in pairs if symbol not in former]
     upsert(connection, Company, rows, key=("symbol",))
+
+
+def store_facts(connection: Connection, company_id: int, *, now: datetime, **changes: str | None) -> None:
+    """Change what people say of a company: its ``name``, or the ``country`` by which its dividends are taxed."""
+    connection.execute(update(Company).where(Company.id == company_id).values(**changes))
+    if "country" in changes:
+        mark(connection, [(company_id, None)], reason=SETTINGS_CHANGED, now=now)
 
 
 def store_listings(connection: Connection, listings: dict[int, Listing], *, now: datetime) -> None:

@@ -101,6 +101,25 @@ def store_administrator(
     return _insert(connection, User, {**row, "is_active": True, "is_administrator": True})
 
 
+def store_person(
+    connection: Connection, *, email: str, name: str | None, is_administrator: bool, is_viewer: bool, now: datetime
+) -> int:
+    """Store a new person without a password, return the id; an IntegrityError says that the e-mail is taken."""
+    row = {"email": email, "name": name, "created_at": now, "is_active": True}
+    return _insert(connection, User, {**row, "is_administrator": is_administrator, "is_viewer": is_viewer})
+
+
+def store_rights(connection: Connection, user_id: int, **changes: Any) -> None:
+    """Change a person's name and rights, by their columns; a new ``fs_uniquifier`` ends every session of theirs."""
+    connection.execute(update(User).where(User.id == user_id).values(**changes))
+
+
+def lock_way_in(connection: Connection) -> set[int]:
+    """The active administrators who have a password; whoever else wants to know waits until this transaction ends."""
+    query = select(User.id).where(User.is_active, User.is_administrator, User.password_hash.is_not(None))
+    return set(connection.scalars(query.order_by(User.id).with_for_update()))
+
+
 def store_token(
     connection: Connection,
     *,

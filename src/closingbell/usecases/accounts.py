@@ -8,6 +8,9 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
+from sqlalchemy import Connection
+from sqlalchemy.exc import IntegrityError
+
 from closingbell.domain.money import QUANTITY_SCALE, ROUNDINGS, to_scaled
 from closingbell.domain.positions import FRACTION_POLICIES
 from closingbell.domain.withholding import WithholdingRule
@@ -41,66 +44,94 @@ def list_accounts(context: JobContext) -> list[AccountFacts]:
         return list(accounts.load_accounts(connection).values())
 
 
-def add_account(context: JobContext, name: str, **settings: Any) -> AccountFacts:
-    """Make an account; raise UsageError for one that is there, or a setting that cannot be."""
+def add_account(context: JobContext, name: str, *, owner: str = "", **settings: Any) -> AccountFacts:
+    """Make an account; raise UsageError for one that is there, or a setting that cannot be.
+
+    ``owner`` is the e-mail of the person whose own it is; nobody's without one.
+    """
     marks.claim_origin(context.database, context.settings.origin, clock=context.clock)
-    shown = name.strip()
-    if not 1 <= len(shown) <= _LONGEST_NAME or not shown.isprintable():
-        raise UsageError(f"an account's name has 1 to {_LONGEST_NAME} printable characters")
+    shown = _checked_name(name)
     _check(settings)
     now = context.clock.now()
     currency = settings.pop("currency", None) or "USD"
 
-    def unit(connection: Any) -> AccountFacts:
-        if accounts.find_account_facts(connection, shown) is not None:
-            raise UsageError(f"an account is called {shown!r} already")
+    def unit(connection: Connection) -> AccountFacts:
+        _refuse_taken(connection, shown)
         accounts.store_new_account(connection, shown, currency=currency, now=now)
-        facts = accounts.find_account_facts(connection, shown)
-        assert facts is not None
+        facts = _find(connection, shown)
+        if owner.strip():
+            accounts.store_owner(connection, facts.id, _owner_id(connection, owner))
         if settings:
             accounts.store_account_settings(connection, facts.id, now=now, **settings)
-        found = accounts.find_account_facts(connection, shown)
-        assert found is not None
-        return found
+        return _find(connection, shown)
 
     return context.database.write_unit(unit)
 
 
-def change_account(context: JobContext, name: str, **settings: Any) -> AccountFacts:
-    """Change what an account decides; raise UnknownAccountError, or UsageError for what cannot be."""
+def change_account(
+    context: JobContext, name: str, *, owner: str | None = None, called: str | None = None, **settings: Any
+) -> AccountFacts:
+    """Change what an account decides; raise UnknownAccountError, or UsageError for what cannot be.
+
+    ``owner`` is the e-mail of the person whose own it becomes, an empty one makes it nobody's; ``called`` is its new
+    name.
+    """
     marks.claim_origin(context.database, context.settings.origin, clock=context.clock)
     _check(settings)
-    if not settings:
+    if not settings and owner is None and called is None:
         raise UsageError("name at least one thing to change")
+    new_name = None if called is None else _checked_name(called)
     now = context.clock.now()
 
-    def unit(connection: Any) -> AccountFacts:
-        facts = accounts.find_account_facts(connection, name.strip())
-        if facts is None:
-            raise UnknownAccountError(f"no account is called {name.strip()!r}; closingbell accounts list shows them")
-        accounts.store_account_settings(connection, facts.id, now=now, **settings)
-        found = accounts.find_account_facts(connection, name.strip())
-        assert found is not None
-        return found
+    def unit(connection: Connection) -> AccountFacts:
+        facts = _find(connection, name)
+        if new_name is not None and new_name != facts.name:
+            _refuse_taken(connection, new_name)
+            accounts.store_name(connection, facts.id, new_name)
+        if owner is not None:
+            accounts.store_owner(connection, facts.id, _owner_id(connection, owner) if owner.strip() else None)
+        if settings:
+            accounts.store_account_settings(connection, facts.id, now=now, **settings)
+        return _find(connection, new_name or name)
 
-    return context.database.write_unit(unit)
+    try:
+        return context.database.write_unit(unit)
+    except IntegrityError:
+        raise UsageError(f"an account is called {new_name!r} already") from None
 
 
 def give_account(context: JobContext, name: str, email: str) -> AccountFacts:
     """Make an account a person's own: they alone see it on their pages; raise UsageError where either is not there."""
-    marks.claim_origin(context.database, context.settings.origin, clock=context.clock)
+    if not email.strip():
+        raise UsageError("say whose account it is")
+    return change_account(context, name, owner=email)
 
-    def unit(connection: Any) -> AccountFacts:
-        facts = accounts.find_account_facts(connection, name.strip())
-        if facts is None:
-            raise UnknownAccountError(f"no account is called {name.strip()!r}; closingbell accounts list shows them")
-        person = find_person(connection, email.strip())
-        if person is None:
-            raise UsageError(f"nobody has the address {email.strip()!r}")
-        accounts.store_owner(connection, facts.id, person.id)
-        return facts
 
-    return context.database.write_unit(unit)
+def _find(connection: Connection, name: str) -> AccountFacts:
+    facts = accounts.find_account_facts(connection, name.strip())
+    if facts is None:
+        raise UnknownAccountError(f"no account is called {name.strip()!r}; closingbell accounts list shows them")
+    return facts
+
+
+def _refuse_taken(connection: Connection, name: str) -> None:
+    if accounts.find_account_facts(connection, name) is not None:
+        raise UsageError(f"an account is called {name!r} already")
+
+
+def _checked_name(name: str) -> str:
+    shown = name.strip()
+    if not 1 <= len(shown) <= _LONGEST_NAME or not shown.isprintable():
+        raise UsageError(f"an account's name has 1 to {_LONGEST_NAME} printable characters")
+    return shown
+
+
+def _owner_id(connection: Connection, email: str) -> int:
+    # Addresses are stored in lower case; one that is stored otherwise is found as it is.
+    person = find_person(connection, email.strip()) or find_person(connection, email.strip().lower())
+    if person is None:
+        raise UsageError(f"nobody has the address {email.strip()!r}")
+    return person.id
 
 
 def read_books(context: JobContext) -> tuple[BookSettings, list[WithholdingRule]]:
@@ -142,7 +173,7 @@ def set_withholding_rate(
         _check({"residence": country})
     now = context.clock.now()
 
-    def unit(connection: Any) -> WithholdingRule:
+    def unit(connection: Connection) -> WithholdingRule:
         facts = None if account is None else accounts.find_account_facts(connection, account.strip())
         if account is not None and facts is None:
             raise UnknownAccountError(f"no account is called {account.strip()!r}")

@@ -23,6 +23,7 @@ from closingbell.jobs.market_time import load_session_list
 from closingbell.stores import accounts, actions, books, companies, marks, orders, positions, spin_offs
 from closingbell.stores.accounts import AccountFacts
 from closingbell.stores.companies import CompanyFacts
+from closingbell.stores.dividend_writing import SOURCE as OF_DIVIDENDS
 
 _LONGEST_KEY = 64
 _LONGEST_NOTE = 200
@@ -105,6 +106,11 @@ def delete_order(context: JobContext, order_id: int, *, by: str, allow_short: bo
             raise UsageError(f"order {order_id} was deleted already")
         if order.source == spin_offs.SOURCE:
             raise UsageError(_follows_from_spin_off(order))
+        if order.source == OF_DIVIDENDS:
+            raise UsageError(
+                f"order {order_id} was made by a dividend payment and goes with it: cancel the corporate action, or "
+                "stop reinvesting in the account, and the next dividend run takes it back"
+            )
         if order.symbol is not None and order.type in INCOMING and not allow_short:
             _refuse_short(connection, _account(connection, order.account), order.symbol, [], without=order)
         orders.store_deleted(connection, order_id, by=by, now=now)

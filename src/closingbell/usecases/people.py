@@ -35,7 +35,7 @@ LONGEST_PASSWORD = 128
 _EMAIL = re.compile(r"[^\s@<>(),;:\"\\\[\]]{1,64}@[^\s@<>(),;:\"\\\[\].]+(\.[^\s@<>(),;:\"\\\[\].]+)*")
 _LONGEST_EMAIL = 254
 _TOKEN = re.compile(r"cb_([1-9][0-9]{0,17})_([A-Za-z0-9_-]{43})")
-_SECRET_BYTES = 32
+SECRET_BYTES = 32
 # Compared with when no token has the number shown, so that an answer takes as long as for one that exists.
 _NO_HASH = "0" * 64
 _USE_IS_WRITTEN_EVERY = timedelta(minutes=1)
@@ -94,7 +94,7 @@ def invite_administrator(context: JobContext, *, email: str, name: str | None = 
     """
     address = checked_email(email)
     shown_name = checked_name(name, longest=200, what="the name") if name else None
-    secret = secrets.token_urlsafe(_SECRET_BYTES)
+    secret = secrets.token_urlsafe(SECRET_BYTES)
     now = context.wall.now()
 
     def unit(connection: Connection) -> None:
@@ -106,7 +106,7 @@ def invite_administrator(context: JobContext, *, email: str, name: str | None = 
             if known
             else people.store_administrator(connection, email=address, name=shown_name, password_hash=None, now=now)
         )
-        people.store_link(connection, user_id, secret_hash=_hash_of(secret), now=now, expires_at=now + LINK_LASTS)
+        people.store_link(connection, user_id, secret_hash=hash_of(secret), now=now, expires_at=now + LINK_LASTS)
 
     context.database.write_unit(unit)
     return secret
@@ -115,7 +115,7 @@ def invite_administrator(context: JobContext, *, email: str, name: str | None = 
 def link_owner(context: JobContext, secret: str) -> people.Person | None:
     """The person whom a link lets in, or None when it was used, has expired, or never was one."""
     with context.database.read() as connection:
-        return people.find_link(connection, _hash_of(secret), now=context.wall.now())
+        return people.find_link(connection, hash_of(secret), now=context.wall.now())
 
 
 def choose_password(context: JobContext, secret: str, password: str) -> people.Person:
@@ -128,7 +128,7 @@ def choose_password(context: JobContext, secret: str, password: str) -> people.P
     hashed, uniquifier, now = _hasher.hash(password), secrets.token_hex(16), context.wall.now()
 
     def unit(connection: Connection) -> None:
-        if not people.use_link(connection, _hash_of(secret), now=now):
+        if not people.use_link(connection, hash_of(secret), now=now):
             raise UsageError("this link was used a moment ago")
         people.store_password(connection, person.id, password_hash=hashed, uniquifier=uniquifier)
 
@@ -136,24 +136,24 @@ def choose_password(context: JobContext, secret: str, password: str) -> people.P
     return person
 
 
-def reset_second_factor(context: JobContext, *, email: str, by: str) -> None:
+def reset_second_factor(context: JobContext, *, email: str, by: str, address: str | None = None) -> None:
     """Take away a second factor that was lost, end the person's sessions, and write it down; raise UsageError.
 
     The password alone signs in then, until another one is set up.
     """
-    address, now = checked_email(email), context.wall.now()
+    whose, now = checked_email(email), context.wall.now()
 
     def unit(connection: Connection) -> bool:
-        person = people.find_person(connection, address)
+        person = people.find_person(connection, whose)
         if person is None:
-            raise UsageError(f"nobody has the address {address}")
+            raise UsageError(f"nobody has the address {whose}")
         if not people.store_no_second_factor(connection, person.id, uniquifier=uuid4().hex):
             return False
-        people.store_action(connection, people.Action(by, "reset second factor", address, None, None), now=now)
+        people.store_action(connection, people.Action(by, "reset second factor", whose, None, address), now=now)
         return True
 
     if not context.database.write_unit(unit):
-        raise UsageError(f"{address} has no second factor")
+        raise UsageError(f"{whose} has no second factor")
 
 
 def checked_email(email: str) -> str:
@@ -190,8 +190,8 @@ def create_token(context: JobContext, *, name: str, scope: str, by: str, user_id
     shown_name = checked_name(name, longest=100, what="a token's name")
     if scope not in INCLUDES:
         raise UsageError(f"a token's scope is {' or '.join(INCLUDES)}")
-    secret = secrets.token_urlsafe(_SECRET_BYTES)
-    hashed, now = _hash_of(secret), context.wall.now()
+    secret = secrets.token_urlsafe(SECRET_BYTES)
+    hashed, now = hash_of(secret), context.wall.now()
     try:
         token_id = context.database.write_unit(
             lambda c: people.store_token(
@@ -205,7 +205,8 @@ def create_token(context: JobContext, *, name: str, scope: str, by: str, user_id
     return f"cb_{token_id}_{secret}"
 
 
-def _hash_of(secret: str) -> str:
+def hash_of(secret: str) -> str:
+    """What is kept of a secret."""
     # A fast hash does: there is nothing to guess in 256 random bits.
     return hashlib.sha256(secret.encode()).hexdigest()
 
@@ -258,7 +259,7 @@ def _live_token(context: JobContext, text: str) -> people.StoredToken:
         raise NotAuthenticatedError("that is not a token of this server")
     with context.database.read() as connection:
         stored = people.find_token(connection, int(shown[1]))
-    is_right = hmac.compare_digest(stored.token_hash if stored else _NO_HASH, _hash_of(shown[2]))
+    is_right = hmac.compare_digest(stored.token_hash if stored else _NO_HASH, hash_of(shown[2]))
     if stored is None or not is_right:
         raise NotAuthenticatedError("that is not a token of this server")
     if stored.revoked_at is not None:

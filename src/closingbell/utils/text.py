@@ -16,6 +16,8 @@ _STARTS_INSIDE = re.compile(rf"([;|\t\r\n][{_SKIPPED}\"']*)(?=[{_SIGNS}])")
 
 def formula_safe(cell: str) -> str:
     """Text that a spreadsheet shows and never runs: a sign that begins a formula gets an apostrophe before it."""
+    if cell.isalnum():
+        return cell
     safe = _STARTS_INSIDE.sub(r"\1'", cell)
     return f"'{safe}" if _STARTS.match(safe) else safe
 

@@ -106,7 +106,12 @@ def guard() -> ResponseReturnValue | None:
     return redirect(url_for("security.login", next=asked if asked != "/" else None))
 
 
+def action_of(action: str, target: str, detail: str | None = None) -> Action:
+    """What the person who asks does, for whatever writes it down."""
+    who = current_user.email if current_user.is_authenticated else "nobody"
+    return Action(who, action, target[:200], detail, request.remote_addr)
+
+
 def note(action: str, target: str, detail: str | None = None) -> None:
     """Write down what the person who asks did."""
-    who = current_user.email if current_user.is_authenticated else "nobody"
-    people.note_action(current_context(), Action(who, action, target[:200], detail, request.remote_addr))
+    people.note_action(current_context(), action_of(action, target, detail))

@@ -3,39 +3,44 @@
 from __future__ import annotations
 
 from closingbell.queries import records
+from closingbell.web.records import market, persons
+from closingbell.web.records.changing import ChangingView
 from closingbell.web.records.views import RecordView
 
 _ACCOUNT_AND_SYMBOL = (("account", "Account"), ("symbol", "Symbol"))
 
 
-class Companies(RecordView):
+class Companies(ChangingView):
     """Listed things."""
 
     kind, title, single = records.COMPANIES, "Companies", "Company"
     about = "Listed things that somebody holds or watches."
     listed = ("symbol", "name", "mic", "currency", "country", "closed_on")
     looked_for = (("q", "Symbol or name"),)
+    making, changes = market.ADD_COMPANY, market.OF_COMPANIES
 
 
-class People(RecordView):
+class People(ChangingView):
     """Who may come in."""
 
     kind, title, single = records.PEOPLE, "People", "Person"
     about = "Who may sign in, and what they may do."
     listed = ("email", "name", "is_active", "is_administrator", "is_viewer", "has_second_factor")
     looked_for = (("q", "E-mail or name"),)
+    making, changes = persons.ADD_PERSON, persons.OF_PEOPLE
 
 
-class Accounts(RecordView):
+class Accounts(ChangingView):
     """Accounts."""
 
     kind, title, single = records.ACCOUNTS, "Accounts", "Account"
     about = "Whose each account is, and how dividends are settled in it."
     listed = ("name", "owner", "currency", "residence", "dividend_preference", "is_reinvesting")
     looked_for = (("q", "Account or its owner's e-mail"),)
+    making, changes = persons.ADD_ACCOUNT, persons.OF_ACCOUNTS
 
 
-class Orders(RecordView):
+class Orders(ChangingView):
     """Orders, deleted ones too."""
 
     kind, title, single = records.ORDERS, "Orders", "Order"
@@ -44,6 +49,7 @@ class Orders(RecordView):
         "id", "trade_date", "account", "type", "symbol", "quantity", "price", "amount", "fee", "currency", "deleted_at",
     )  # fmt: skip
     looked_for = _ACCOUNT_AND_SYMBOL
+    making, changes = market.ENTER_ORDER, market.OF_ORDERS
 
 
 class Ledger(RecordView):

@@ -24,7 +24,8 @@ from closingbell.web.guard import Right, right_of_user
 from closingbell.web.looks import day, moment, number
 
 PER_PAGE = 100
-_RECORD = "/<int(max=9223372036854775807):record_id>"
+# The address of one record, within its kind's.
+ONE_RECORD = "/<int(max=9223372036854775807):record_id>"
 # Lines are put together before they are sent: one at a time costs more than reading it.
 _LINES_AT_ONCE = 500
 
@@ -69,6 +70,8 @@ class RecordView(_Guarded, BaseModelView):
     looked_for: tuple[tuple[str, str], ...] = ()
     # The word by which addresses name these records; the title's, unless told.
     place = ""
+    # How a record is made; None where that is not for people.
+    making: Any = None
     can_create = can_edit = can_delete = False
     can_view_details = can_export = True
 
@@ -130,7 +133,7 @@ class RecordView(_Guarded, BaseModelView):
             )
         )
 
-    @expose(_RECORD)
+    @expose(ONE_RECORD)
     def details_view(self, record_id: int) -> ResponseReturnValue:
         """Everything of one record."""
         one = self.get_one(record_id) or abort(404)
@@ -153,6 +156,10 @@ class RecordView(_Guarded, BaseModelView):
     def export_address(self) -> str:
         """The address of the file, with the same filters."""
         return url_for(".export", form="csv", **self._given())
+
+    def changes_of(self, one: Record) -> list[Any]:
+        """The ways to change this record; there are none of one that can only be looked at."""
+        return []
 
     def label(self, name: str) -> str:
         """What a column is called."""
