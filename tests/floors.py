@@ -59,6 +59,9 @@ MAY_IMPORT: Mapping[str, tuple[str, ...]] = {
 MAY_ALSO_IMPORT: Mapping[str, tuple[str, ...]] = {
     # A second provider decides as a person does, by the same rules.
     "jobs.second_opinion": ("usecases.quarantine",),
+    # What is suggested is worked out by the rule that books; this module of the job's only reads.
+    "queries.suggestions": ("jobs.dividend_suggesting",),
+    "usecases.suggestions": ("jobs.dividend_suggesting",),
     "commands.replay": ("replay",),
     "commands.demo": ("replay",),
     # ``python -m closingbell.replay`` is the command.

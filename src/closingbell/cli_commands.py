@@ -70,6 +70,7 @@ COMMANDS: dict[str, str] = {
     "run-scheduler": "closingbell.commands.control:run_scheduler",
     "serve": "closingbell.commands.control:serve",
     "set-price": "closingbell.commands.manual:set_price",
+    "suggestions": "closingbell.commands.suggestions:suggestions",
     "symbols": "closingbell.commands.symbols:symbols_command",
     "unset-price": "closingbell.commands.manual:unset_price",
     "test-notification": "closingbell.commands.messages:test_notification",

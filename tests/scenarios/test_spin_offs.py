@@ -21,8 +21,10 @@ from closingbell.models import DividendPayment, DividendRecheck, LedgerEntry, Or
 from closingbell.queries.audit import audit
 from closingbell.queries.payments import PaymentFilter, explain_payment, list_payments
 from closingbell.queries.portfolio import load_portfolios
+from closingbell.queries.suggestions import list_suggestions
 from closingbell.stores.database import open_database
 from closingbell.usecases.orders import delete_order
+from closingbell.usecases.suggestions import accept_suggestions
 from tests.dividend_desk import Desk
 
 Make = Callable[..., Desk]
@@ -242,6 +244,18 @@ def test_suggested_and_before_the_cut_over_nothing_is_booked(make: Make) -> None
     assert (desk.rows(DividendPayment), desk.states()) == ([], {"s1": "PAID"})
     preview = preview_dividends(desk.context, DividendSelection(("T",)))
     assert (preview.suggestion_count, preview.in_words()) == (1, "nothing is due")
+    [told] = list_suggestions(desk.database, now=desk.clock.now(), lag=None)
+    assert (told.kind, told.ex_date, told.quantity, told.net) == (
+        "SPIN_OFF", date(2022, 4, 11), Decimal(100), Decimal("563.52")
+    )  # fmt: skip
+    assert told.remark == "24.1917 shares of WBD would come; the amount is the cost that they take"
+
+    accept_suggestions(desk.context, "A", None, by="ann")
+    desk.run("2022-04-12")
+    desk.run("2022-04-13")
+
+    assert held(desk, "2022-04-13") == {"T": ("100", "1836.48", "0.00"), "WBD": ("24.1917", "563.52", "0.00")}
+    assert list_suggestions(desk.database, now=desk.clock.now(), lag=None, with_decided=True) == []
 
 
 @pytest.mark.one_database

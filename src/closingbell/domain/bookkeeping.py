@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
-from closingbell.domain.payments import BookedLeg, Changes, Frame, HolderBooks, Leg, Reversal
+from closingbell.domain.payments import (
+    BookedLeg,
+    Changes,
+    Frame,
+    Holder,
+    HolderBooks,
+    Leg,
+    Preference,
+    Reversal,
+    Suggestion,
+)
 
 NOT_YET = "the ex-date is not reached any more"
 NO_LONGER_ENTITLED = "no share counts for it any more"
@@ -32,6 +42,20 @@ class Bookkeeper:
             return False
         active = (self._active(action_id, leg) for leg in _OF_ACTIONS)
         return any(leg is not None and max(leg.due_date, leg.value_date) > self.frame.today for leg in active)
+
+    def _is_accepted(self, action_id: int) -> bool:
+        """Whether a person wants a suggestion of an action booked."""
+        return self.books.choices.get(action_id, False)
+
+    def _suggest(self, holder: Holder, leg: BookedLeg, *, shares: int | None = None) -> None:
+        """Show what would be booked, where the account wants to see it."""
+        if holder.preference is Preference.OFF:
+            return
+        is_dismissed = not self.books.choices.get(leg.action_id, True)
+        amounts = leg.gross, leg.tax, leg.net, leg.currency
+        self.changes.suggestions.append(
+            Suggestion(leg.action_id, holder.account_id, leg.quantity, *amounts, shares, is_dismissed)
+        )
 
     def _next_version(self, action_id: int, leg: Leg) -> int:
         return self.books.versions.get((action_id, leg), 0) + 1

@@ -162,20 +162,28 @@ class Link(NamedTuple):
 
 
 class Suggestion(NamedTuple):
-    """An entitlement that is shown and not booked."""
+    """An entitlement that is shown and not booked; ``is_dismissed``: a person has said that it is not wanted.
+
+    Of a spin-off, ``shares`` are the child's that would come, and the amounts are the cost that they take.
+    """
 
     action_id: int
     account_id: int
+    quantity: int
     gross: int
+    tax: int
     net: int
     currency: str
+    shares: int | None = None
+    is_dismissed: bool = False
 
 
 @dataclass(slots=True)
 class HolderBooks:
     """What is on the books of one account for one company: active legs, newest versions, and the first payment's day.
 
-    ``links`` are the entries that a person tied to an action; ``entries`` those that nobody tied to one.
+    ``links`` are the entries that a person tied to an action; ``entries`` those that nobody tied to one. ``choices``:
+    what a person said of a suggestion, by action: whether it is accepted.
     """
 
     active: dict[tuple[int, Leg], BookedLeg] = field(default_factory=dict)
@@ -183,6 +191,7 @@ class HolderBooks:
     first_paid: dict[int, date] = field(default_factory=dict)
     links: dict[int, int] = field(default_factory=dict)
     entries: list[UserDividend] = field(default_factory=list)
+    choices: dict[int, bool] = field(default_factory=dict)
 
 
 @dataclass(slots=True)

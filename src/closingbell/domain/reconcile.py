@@ -33,7 +33,6 @@ from closingbell.domain.payments import (
     Link,
     Preference,
     ShareEvent,
-    Suggestion,
     UserDividend,
 )
 from closingbell.domain.rounding import Rounding
@@ -106,9 +105,7 @@ class _Reconciler(Bookkeeper):
             self._take_back(booked, paid, USERS_OWN)
             return
         if not self._may_book(dividend):
-            self.changes.suggestions.append(
-                Suggestion(dividend.id, self.holder.account_id, accrual.gross, accrual.net, accrual.currency)
-            )
+            self._suggest(self.holder, accrual)
             return
         if dividend.is_held:
             # In doubt the books stand still: nothing new, nothing taken back.
@@ -138,7 +135,7 @@ class _Reconciler(Bookkeeper):
 
     def _may_book(self, dividend: Dividend) -> bool:
         """Whether new payments are booked here; what was booked once is kept right in any case."""
-        if (dividend.id, Leg.ACCRUAL) in self.books.versions:
+        if (dividend.id, Leg.ACCRUAL) in self.books.versions or self._is_accepted(dividend.id):
             return True
         counts_from = dividend.pay.date or dividend.ex_date
         is_before = self.frame.cutover is not None and counts_from < self.frame.cutover

@@ -35,7 +35,6 @@ from closingbell.domain.payments import (
     Leg,
     Preference,
     ShareEvent,
-    Suggestion,
 )
 from closingbell.domain.positions import Trade, insert_before, position_of
 from closingbell.domain.share_events import cash_in_lieu, spin_off
@@ -162,9 +161,7 @@ class _SpinOffs(Bookkeeper):
             self._undo(booked, sold, USERS_OWN)
             return 0
         if not self._may_book(event):
-            self.changes.suggestions.append(
-                Suggestion(event.id, self.holder.account_id, shares.gross, shares.net, shares.currency)
-            )
+            self._suggest(self.holder, shares, shares=shares.quantity_after)
             return 0
         is_right = booked is not None and _moves(booked) == _moves(shares) and self._stands(booked, child)
         if not is_right:
@@ -271,7 +268,7 @@ class _SpinOffs(Bookkeeper):
 
     def _may_book(self, event: SpinOff) -> bool:
         """Whether new shares are booked here; what was booked once is kept right in any case."""
-        if (event.id, Leg.SPIN_OFF) in self.books.versions:
+        if (event.id, Leg.SPIN_OFF) in self.books.versions or self._is_accepted(event.id):
             return True
         is_before = self.frame.cutover is not None and event.ex_date < self.frame.cutover
         return self.holder.preference is Preference.AUTO and not is_before

@@ -100,20 +100,27 @@ def load_rulebook(connection: Connection, *, lag: int | None) -> Rulebook:
 
 
 def load_facts(
-    connection: Connection, group: Sequence[Waiting], rulebook: Rulebook, *, now: datetime, as_of: date | None = None
+    connection: Connection,
+    group: Sequence[Waiting],
+    rulebook: Rulebook,
+    *,
+    now: datetime,
+    as_of: date | None = None,
+    account_id: int | None = None,
 ) -> list[CompanyFacts]:
     """The facts of a group of companies; their turns and marks were read before.
 
-    With ``as_of`` that is today: later actions are left out, and what counts after it is left alone.
+    With ``as_of`` that is today: later actions are left out, and what counts after it is left alone. ``account_id``
+    leaves all other accounts out, for a look at one.
     """
     ids = [waiting.company_id for waiting in group]
     by_company = actions.load_actions(connection, ids)
-    entries = dividend_facts.load_user_dividends(connection, ids)
+    entries = dividend_facts.load_user_dividends(connection, ids, account_id=account_id)
     states = load_states(connection, [action.id for found in by_company.values() for action in found])
     for waiting in group:
         # Entries of people's own stand for one action each: which one, is decided over all of them.
         waiting.is_all = waiting.is_all or waiting.company_id in entries
-    trades = dividend_facts.load_trades(connection, ids)
+    trades = dividend_facts.load_trades(connection, ids, account_id=account_id)
     chosen = {
         waiting.company_id: _in_scope(waiting, by_company.get(waiting.company_id, ()), states, now=now)
         for waiting in group
@@ -122,8 +129,12 @@ def load_facts(
     links = dividend_facts.load_links(connection, action_ids)
     legs: dict[int, dict[int, HolderBooks]] = defaultdict(lambda: defaultdict(HolderBooks))
     company_of = {action.id: action.company_id for found in chosen.values() for action in found}
-    for leg, is_active, posted_at in payments.load_legs(connection, action_ids):
+    one_account = None if account_id is None else (account_id, account_id)
+    for leg, is_active, posted_at in payments.load_legs(connection, action_ids, account_ids=one_account):
         _take_leg(legs[company_of[leg.action_id]][leg.account_id], leg, is_active=is_active, posted_at=posted_at)
+    for (action_id, account), is_accepted in dividend_facts.load_choices(connection, action_ids).items():
+        if account_id in (None, account):
+            legs[company_of[action_id]][account].choices[action_id] = is_accepted
     accounts = {account for one in trades.values() for account in one}
     accounts |= {account for one in legs.values() for account in one}
     accounts |= {account for one in entries.values() for account in one}

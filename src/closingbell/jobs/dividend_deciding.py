@@ -8,7 +8,7 @@ from datetime import date, timedelta
 
 from closingbell.domain.actions import AcceptedAction, AcceptedKind, PayDateStatus
 from closingbell.domain.pay_dates import WAIT_AT_MOST
-from closingbell.domain.payments import SPUN, Changes, HolderBooks, split_state_of, state_of
+from closingbell.domain.payments import SPUN, Changes, HolderBooks, Suggestion, split_state_of, state_of
 from closingbell.domain.reconcile import reconcile
 from closingbell.domain.spin_offs import add_spin_offs, spin_off_state
 from closingbell.jobs.dividend_books import CompanyFacts
@@ -30,9 +30,14 @@ class Decision:
     next_date: date | None = None
     found: Mapping[int, AcceptedAction] = field(default_factory=dict)
     stored_links: Mapping[tuple[int, int], tuple[int, bool]] = field(default_factory=dict)
-    suggestion_count: int = 0
     children: dict[int, int] = field(default_factory=dict)
     touched: set[int] = field(default_factory=set)
+    suggestions: list[Suggestion] = field(default_factory=list)
+
+    @property
+    def suggestion_count(self) -> int:
+        """Entitlements that wait for a person's word."""
+        return sum(not one.is_dismissed for one in self.suggestions)
 
     @property
     def is_settled(self) -> bool:
@@ -62,7 +67,7 @@ def decide(facts: CompanyFacts) -> Decision:
         if facts.spin_offs is not None:
             add_spin_offs(facts.holders[account_id], facts.spin_offs, account_books, facts.frame, changes)
             _touch(decision, facts, changes)
-        decision.suggestion_count += len(changes.suggestions)
+        decision.suggestions += changes.suggestions
         unpaid |= changes.unpaid
         corrected |= changes.corrected
         is_waiting = is_waiting or bool(changes.waiting)

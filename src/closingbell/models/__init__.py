@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from closingbell.models.corporate_action import CorporateActionVersion as CorporateActionVersion
     from closingbell.models.decision import CompanyDecision as CompanyDecision
     from closingbell.models.dividend_payment import BankHoliday as BankHoliday
+    from closingbell.models.dividend_payment import DividendChoice as DividendChoice
     from closingbell.models.dividend_payment import DividendLink as DividendLink
     from closingbell.models.dividend_payment import DividendPayment as DividendPayment
     from closingbell.models.dividend_payment import DividendProgress as DividendProgress
@@ -72,6 +73,7 @@ _HOMES = {
     "decision": ("CompanyDecision",),
     "dividend_payment": (
         "BankHoliday",
+        "DividendChoice",
         "DividendLink",
         "DividendPayment",
         "DividendProgress",

@@ -87,6 +87,20 @@ class DividendLink(Base):
     linked_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 
+class DividendChoice(Base):
+    """A person's word on an entitlement that is only suggested: it is paid like any other, or it is left alone."""
+
+    __tablename__ = "dividend_choice"
+
+    corporate_action_id: Mapped[int] = mapped_column(
+        BigInteger, ForeignKey("corporate_action.id"), primary_key=True, autoincrement=False
+    )
+    account_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("account.id"), primary_key=True, autoincrement=False)
+    is_accepted: Mapped[bool]
+    decided_by: Mapped[str] = mapped_column(String(200))
+    decided_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
 class DividendRecheck(Base):
     """A company whose books must be looked at again, because a fact changed in the same transaction.
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, select, update
 
-from closingbell.models import Account
+from closingbell.models import Account, Order
 from closingbell.stores.dividend_progress import mark_account
 from closingbell.stores.upsert import in_groups, upsert
 
@@ -48,6 +48,15 @@ def find_account_facts(connection: Connection, name: str) -> AccountFacts | None
     """The account of that name."""
     row = connection.execute(select(*_FACTS).where(Account.name == name)).one_or_none()
     return None if row is None else AccountFacts(*row)
+
+
+def load_company_ids(connection: Connection, account_ids: Sequence[int]) -> list[int]:
+    """The companies that any of these accounts has orders in."""
+    found: set[int] = set()
+    for group in in_groups(account_ids):
+        query = select(Order.company_id).where(Order.account_id.in_(group), Order.company_id.is_not(None)).distinct()
+        found |= {company_id for company_id in connection.scalars(query) if company_id is not None}
+    return sorted(found)
 
 
 def store_new_account(connection: Connection, name: str, *, currency: str, now: datetime) -> None:

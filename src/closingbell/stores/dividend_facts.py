@@ -19,6 +19,7 @@ from closingbell.domain.rounding import Rounding, money_of_ratio
 from closingbell.models import (
     Account,
     BankHoliday,
+    DividendChoice,
     DividendLink,
     FxRate,
     MarketCalendar,
@@ -37,8 +38,8 @@ Trades = dict[int, dict[int, list[Trade]]]
 """Trades by company and account."""
 
 
-def load_trades(connection: Connection, company_ids: Sequence[int]) -> Trades:
-    """Every trade that counts, with the sign of what it did to the position."""
+def load_trades(connection: Connection, company_ids: Sequence[int], *, account_id: int | None = None) -> Trades:
+    """Every trade that counts, of one account or all, with the sign of what it did to the position."""
     found: Trades = {company_id: {} for company_id in company_ids}
     outgoing = set(OUTGOING)
     for group in in_groups(company_ids):
@@ -47,10 +48,12 @@ def load_trades(connection: Connection, company_ids: Sequence[int]) -> Trades:
             .where(_ORDER.company_id.in_(group), _ORDER.deleted_at.is_(None), _ORDER.type.in_(SHARE_MOVES))
             .order_by(_ORDER.company_id, _ORDER.account_id, _ORDER.trade_date)
         )
+        if account_id is not None:
+            query = query.where(_ORDER.account_id == account_id)
         # One after the other, each row costs a walk through the result's layers.
         rows = connection.execute(query).all()
-        for (company_id, account_id), of_account in groupby(rows, key=itemgetter(0, 1)):
-            found[company_id][account_id] = [
+        for (company_id, account), of_account in groupby(rows, key=itemgetter(0, 1)):
+            found[company_id][account] = [
                 Trade(trade_date, -(quantity or 0) if type_ in outgoing else quantity or 0)
                 for _, _, trade_date, type_, quantity in of_account
             ]
@@ -81,8 +84,10 @@ def load_holders(connection: Connection, account_ids: Iterable[int]) -> dict[int
     return found
 
 
-def load_user_dividends(connection: Connection, company_ids: Sequence[int]) -> dict[int, dict[int, list[UserDividend]]]:
-    """What people and statements say was paid, by company and account."""
+def load_user_dividends(
+    connection: Connection, company_ids: Sequence[int], *, account_id: int | None = None
+) -> dict[int, dict[int, list[UserDividend]]]:
+    """What people and statements say was paid, to one account or all, by company and account."""
     found: dict[int, dict[int, list[UserDividend]]] = defaultdict(lambda: defaultdict(list))
     scaled = (coerced(_ORDER[name], _INT) for name in ("amount", "quantity", "price", "fee", "tax"))
     columns = (_ORDER.company_id, _ORDER.account_id, _ORDER.id, _ORDER.trade_date, _ORDER.currency, *scaled)
@@ -90,15 +95,17 @@ def load_user_dividends(connection: Connection, company_ids: Sequence[int]) -> d
         query = select(*columns).where(
             _ORDER.company_id.in_(group), _ORDER.deleted_at.is_(None), _ORDER.type.in_(COMPANY_INCOME)
         )
+        if account_id is not None:
+            query = query.where(_ORDER.account_id == account_id)
         for row in connection.execute(query.order_by(_ORDER.trade_date, _ORDER.id)):
-            company_id, account_id, order_id, day, currency, amount, quantity, price, fee, tax = row
+            company_id, account, order_id, day, currency, amount, quantity, price, fee, tax = row
             gross = amount
             if gross is None:
                 gross = money_of_ratio(
                     (quantity or 0) * (price or 0), _PRICE_TIMES_QUANTITY, currency, Rounding.HALF_UP
                 )
             entry = UserDividend(order_id, day, currency, gross, gross - fee - tax)
-            found[company_id][account_id].append(entry)
+            found[company_id][account].append(entry)
     return found
 
 
@@ -112,6 +119,17 @@ def load_links(connection: Connection, action_ids: Sequence[int]) -> dict[tuple[
             query.where(row.corporate_action_id.in_(group))
         ):
             found[action_id, account_id] = (order_id, is_by_person)
+    return found
+
+
+def load_choices(connection: Connection, action_ids: Sequence[int]) -> dict[tuple[int, int], bool]:
+    """What people said of suggestions, by action and account: whether it is accepted."""
+    row = table_of(DividendChoice).c
+    found = {}
+    for group in in_groups(action_ids):
+        query = select(row.corporate_action_id, row.account_id, row.is_accepted)
+        for action_id, account_id, is_accepted in connection.execute(query.where(row.corporate_action_id.in_(group))):
+            found[action_id, account_id] = bool(is_accepted)
     return found
 
 

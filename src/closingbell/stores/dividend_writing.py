@@ -10,7 +10,7 @@ from sqlalchemy import Connection, delete, select
 
 from closingbell.domain.money import MONEY_SCALE, PRICE_SCALE, QUANTITY_SCALE, from_scaled
 from closingbell.domain.payments import BookedLeg, Link
-from closingbell.models import DividendLink, Order
+from closingbell.models import DividendChoice, DividendLink, Order
 from closingbell.stores import orders
 from closingbell.stores.dividend_progress import SETTINGS_CHANGED, mark
 from closingbell.stores.upsert import in_groups, table_of, upsert
@@ -95,6 +95,28 @@ def store_links(
         for link in links
     ]
     upsert(connection, DividendLink, rows, update=("order_id", "gross", "net", "currency"))
+
+
+def store_choice(
+    connection: Connection,
+    *,
+    action_id: int,
+    account_id: int,
+    company_id: int,
+    is_accepted: bool,
+    by: str,
+    now: datetime,
+) -> None:
+    """A person's word on a suggestion; the newest counts."""
+    row = {
+        "corporate_action_id": action_id,
+        "account_id": account_id,
+        "is_accepted": is_accepted,
+        "decided_by": by,
+        "decided_at": now,
+    }
+    upsert(connection, DividendChoice, [row], update=("is_accepted", "decided_by", "decided_at"))
+    mark(connection, [(company_id, None)], reason=SETTINGS_CHANGED, now=now)
 
 
 def tie_entry(
