@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Select, bindparam, select
 from closingbell.domain.schedules import Sessions
 from closingbell.errors import UnknownRunError
 from closingbell.jobs.registry import Job, Registry
-from closingbell.models import JobLog, JobRequest, JobTick, SchedulerProcess
+from closingbell.models import JobLog, JobRequest, SchedulerProcess
 from closingbell.queries.runs import RunView, view_of
 from closingbell.stores import job_ticks
 from closingbell.stores.database import Database
@@ -50,16 +50,6 @@ class SchedulerView:
     heartbeat_at: datetime
     stopped_at: datetime | None
     is_alive: bool
-
-
-@dataclass(frozen=True, slots=True)
-class TickView:
-    """One due time and what became of it: skipped and why, its runs, or None while it waits."""
-
-    job_name: str
-    fire_time: datetime
-    skipped: str | None
-    done_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,16 +189,3 @@ def find_request(database: Database, request_id: int) -> RequestView:
     if found is None:
         raise UnknownRunError(f"no request has the number {request_id}")
     return RequestView(*found)
-
-
-def recent_ticks(database: Database, job_name: str, *, limit: int = 30) -> list[TickView]:
-    """The newest due times of a job first."""
-    row = JobTick
-    query = (
-        select(row.job_name, row.fire_time, row.skipped, row.done_at)
-        .where(row.job_name == job_name)
-        .order_by(row.fire_time.desc())
-        .limit(limit)
-    )
-    with database.read() as connection:
-        return [TickView(*found) for found in connection.execute(query)]

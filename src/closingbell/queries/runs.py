@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
 
-from sqlalchemy import Select, or_, select
+from sqlalchemy import ColumnElement, Select, or_, select
 from sqlalchemy.orm import aliased
 
-from closingbell.models import CompanySymbol, JobLog, JobLogItem
+from closingbell.models import CompanySymbol, JobLog, JobLogItem, JobState, JobTick
 from closingbell.stores.database import Database
 
 
@@ -75,10 +75,123 @@ class RunFilter:
     before_id: int | None = None
 
 
+SKIPPED = "SKIPPED"
+_KINDS = ("skip", "run")
+
+
+@dataclass(frozen=True, slots=True)
+class SkippedTime:
+    """A due time that was not run, and why."""
+
+    id: int
+    job_name: str
+    fire_time: datetime
+    reason: str
+
+
+class Place(NamedTuple):
+    """A place on the line of time, to go on from: an instant, and what stands there; at one instant runs come first."""
+
+    at: datetime
+    kind: str
+    id: int
+
+    def told(self) -> str:
+        """As an address carries it."""
+        return f"{self.at.astimezone(UTC).isoformat()},{self.kind},{self.id}"
+
+
+def read_place(text: str) -> Place | None:
+    """What ``Place.told`` says, or None where it says nothing of the kind."""
+    at, _, rest = text.partition(",")
+    kind, _, number = rest.partition(",")
+    # An offset's + that was not written as %2B arrives as a blank.
+    if kind not in _KINDS or not (number.isascii() and number.isdigit() and len(number) < 19):
+        return None
+    try:
+        read = datetime.fromisoformat(at.replace(" ", "+"))
+        return None if read.tzinfo is None else Place(read.astimezone(UTC), kind, int(number))
+    except (ValueError, OverflowError):
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class TimeLine:
+    """Runs by when they began and skipped due times by when they were due, the newest first; ``older`` is its end."""
+
+    entries: tuple[RunView | SkippedTime, ...]
+    older: Place | None
+
+
+def load_time_line(database: Database, wanted: RunFilter, *, before: Place | None = None, limit: int = 50) -> TimeLine:
+    """A page of what was due: what ran, and what was skipped and why.
+
+    A due time that was skipped has no companies and no outcome: it is left out where a symbol or a run's status is
+    asked for. Status SKIPPED is those alone.
+    """
+    runs: list[RunView] = []
+    skipped: list[SkippedTime] = []
+    with database.read() as connection:
+        if wanted.status != SKIPPED:
+            found = connection.execute(_runs(wanted, before).limit(limit + 1))
+            runs = [view_of(row) for row in found]
+        if wanted.status in (None, SKIPPED) and wanted.symbol is None:
+            # Further back than the page's last run nothing of this page can stand.
+            since = runs[-1].started_at if len(runs) > limit else None
+            # One look for each job: an index finds due times by job and instant, and none by instant alone.
+            names = [wanted.job_name] if wanted.job_name else connection.scalars(select(JobState.job_name)).all()
+            for name in names:
+                found = connection.execute(_skipped(name, wanted.since, since, before=before).limit(limit + 1))
+                skipped += [SkippedTime(*row) for row in found]
+    both: list[RunView | SkippedTime] = [*runs, *skipped]
+    entries = sorted(both, key=_order, reverse=True)
+    is_more = len(entries) > limit
+    return TimeLine(tuple(entries[:limit]), _place_of(entries[limit - 1]) if is_more else None)
+
+
+def _order(entry: RunView | SkippedTime) -> tuple[datetime, bool, int]:
+    at, kind, number = _place_of(entry)
+    return at, kind == "run", number
+
+
+def _place_of(entry: RunView | SkippedTime) -> Place:
+    if isinstance(entry, RunView):
+        return Place(entry.started_at, "run", entry.id)
+    return Place(entry.fire_time, "skip", entry.id)
+
+
+def _runs(wanted: RunFilter, before: Place | None) -> Select[Any]:
+    query = _filtered(wanted)
+    return query if before is None else query.where(*_before(JobLog.started_at, JobLog.id, "run", before))
+
+
+def _skipped(job_name: str, *not_before: datetime | None, before: Place | None) -> Select[Any]:
+    tick = JobTick
+    columns: list[Any] = [tick.id, tick.job_name, tick.fire_time, tick.skipped]
+    query = select(*columns).where(tick.job_name == job_name, tick.skipped.is_not(None))
+    for first in not_before:
+        if first is not None:
+            query = query.where(tick.fire_time >= first)
+    if before is not None:
+        query = query.where(*_before(tick.fire_time, tick.id, "skip", before))
+    return query.order_by(tick.fire_time.desc(), tick.id.desc())
+
+
+def _before(at: Any, row_id: Any, kind: str, place: Place) -> list[ColumnElement[bool]]:
+    """What stands after ``place`` on a line that goes back in time."""
+    if kind == place.kind:
+        return [at <= place.at, or_(at < place.at, row_id < place.id)]
+    return [at <= place.at if kind == "skip" else at < place.at]
+
+
 def recent_runs(database: Database, wanted: RunFilter | None = None, *, limit: int = 20) -> list[RunView]:
     """The newest runs first."""
-    chosen = wanted or RunFilter()
-    query = select(JobLog).order_by(JobLog.started_at.desc(), JobLog.id.desc()).limit(limit)
+    with database.read() as connection:
+        return [view_of(row) for row in connection.execute(_filtered(wanted or RunFilter()).limit(limit))]
+
+
+def _filtered(chosen: RunFilter) -> Select[Any]:
+    query = select(JobLog).order_by(JobLog.started_at.desc(), JobLog.id.desc())
     if chosen.job_name is not None:
         query = query.where(JobLog.job_name == chosen.job_name)
     if chosen.status is not None:
@@ -94,8 +207,7 @@ def recent_runs(database: Database, wanted: RunFilter | None = None, *, limit: i
             or_(JobLogItem.symbol == chosen.symbol, JobLogItem.symbol.in_(_names_of(chosen.symbol)))
         )
         query = query.where(JobLog.id.in_(with_symbol))
-    with database.read() as connection:
-        return [view_of(row) for row in connection.execute(query)]
+    return query
 
 
 def _names_of(symbol: str) -> Select[str]:

@@ -15,8 +15,8 @@ from flask_security import current_user
 from closingbell.domain.runs import RunStatus, requests_in_words
 from closingbell.jobs.context import JobContext, current_context
 from closingbell.jobs.registry import Registry
-from closingbell.queries.jobs import find_run, recent_ticks
-from closingbell.queries.runs import ItemView, RunFilter, RunView, recent_runs, run_items
+from closingbell.queries.jobs import find_run
+from closingbell.queries.runs import SKIPPED, ItemView, RunFilter, RunView, load_time_line, read_place, run_items
 from closingbell.usecases import control
 from closingbell.web.guard import Right, needs, note
 
@@ -28,6 +28,7 @@ LONGEST_STREAM_S = 120.0
 STREAM_EVERY_S = 1.0
 SHOWN_OF_A_GROUP = 50
 
+_STATUSES = [status.value for status in RunStatus]
 _streams = threading.BoundedSemaphore(MOST_STREAMS)
 
 
@@ -49,19 +50,11 @@ def add_routes(pages: Blueprint, registry: Registry) -> None:
             job_name=request.args.get("job") or None,
             status=_status(),
             symbol=request.args.get("symbol", "").strip().upper() or None,
-            before_id=request.args.get("before", type=int),
         )
-        database = current_context().database
-        found = recent_runs(database, chosen, limit=RUNS_A_PAGE + 1)
-        ticks = recent_ticks(database, chosen.job_name) if chosen.job_name and chosen.job_name in registry else []
+        before = read_place(request.args.get("before", ""))
+        line = load_time_line(current_context().database, chosen, before=before, limit=RUNS_A_PAGE)
         return render_template(
-            "runs.html",
-            runs=found[:RUNS_A_PAGE],
-            older=found[RUNS_A_PAGE - 1].id if len(found) > RUNS_A_PAGE else None,
-            chosen=chosen,
-            ticks=ticks,
-            job_names=sorted(registry),
-            statuses=[status.value for status in RunStatus],
+            "runs.html", line=line, chosen=chosen, job_names=sorted(registry), statuses=[*_STATUSES, SKIPPED]
         )
 
     @needs(Right.ADMINISTRATOR)
@@ -97,7 +90,7 @@ def add_routes(pages: Blueprint, registry: Registry) -> None:
 
 def _status() -> str | None:
     given = request.args.get("status", "").upper()
-    return given if given in set(RunStatus) else None
+    return given if given in {*_STATUSES, SKIPPED} else None
 
 
 @needs(Right.VIEWER)
