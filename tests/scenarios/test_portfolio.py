@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+from datetime import date
 from typing import Any
 
 import pytest
+from sqlalchemy import event
 
+from closingbell.queries.dividend_calendar import CalendarLine, load_calendar
 from tests.app_fixtures import House
 
 ORDERS = """
@@ -143,6 +146,46 @@ def test_calendar_shows_what_is_coming_with_the_expected_cash(ann: House) -> Non
         ("AAPL", "ANNOUNCED", "45.05"),
         ("IBM", "ANNOUNCED", "7.22"),
     ]
+
+
+@pytest.mark.one_database
+def test_calendar_of_twenty_accounts_asks_as_often_as_of_one(ann: House) -> None:
+    before, with_one = calendar_of(ann)
+    for number in range(19):
+        name = f"Ben {number:02d}"
+        ann.command("accounts", "add", name)
+        ann.orders("2012-09-04,DEPOSIT,,,1000,0,USD 2012-09-04,BUY,IBM,2,195,0,USD", account=name)
+
+    lines, with_twenty = calendar_of(ann)
+
+    assert with_twenty == with_one
+    # Ann's tax is her own: of the others nobody says where they live. Her dividend of Apple's is paid.
+    assert [(line.account, line.symbol, str(line.net)) for line in before] == [("Ann", "IBM", "7.2200")]
+    assert [(line.account, line.symbol, str(line.net)) for line in lines[:3]] == [
+        ("Ann", "IBM", "7.2200"),
+        ("Ben 00", "IBM", "1.7000"),
+        ("Ben 01", "IBM", "1.7000"),
+    ]
+    assert len(lines) == 20
+    # On the day before the ex-date Apple's is still to come, for Ann alone.
+    early = load_calendar(ann.context.database, as_of=date(2012, 11, 6))
+    assert [(line.account, line.symbol) for line in early[:2]] == [("Ann", "AAPL"), ("Ann", "IBM")]
+    assert len(early) == 21
+
+
+def calendar_of(house: House) -> tuple[list[CalendarLine], int]:
+    """The calendar of every account, and how many statements it took."""
+    sent: list[str] = []
+
+    def note(_connection: object, _cursor: object, statement: str, *_more: object) -> None:
+        sent.append(statement)
+
+    event.listen(house.context.database.engine, "before_cursor_execute", note)
+    try:
+        lines = load_calendar(house.context.database, as_of=date(2012, 11, 30))
+    finally:
+        event.remove(house.context.database.engine, "before_cursor_execute", note)
+    return lines, len(sent)
 
 
 @pytest.mark.parametrize("command", ["portfolio", "income", "calendar"])

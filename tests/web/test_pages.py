@@ -5,8 +5,9 @@ import re
 from sqlalchemy import insert
 
 from closingbell.models import AuditEntry, JobLog, JobRequest, JobState
+from closingbell.usecases import people
 from closingbell.web import runs
-from tests.web.conftest import Site
+from tests.web.conftest import PASSWORD, Site
 
 
 def plain_text(html: str) -> str:
@@ -57,6 +58,18 @@ def test_run_now_is_asked_once_then_done_and_written_down(site: Site) -> None:
         ("daily_price_update", '{"symbols": ["AAPL", "MSFT"]}', "web:administrator@example.org")
     ]
     assert site.house.rows(AuditEntry)[-1].action == "run job"
+
+
+def test_a_person_with_the_longest_address_asks_for_a_run(site: Site) -> None:
+    address = f"{'a' * 60}@{'b' * 60}.{'c' * 60}.{'d' * 60}.example"
+    people.create_administrator(site.context, email=address, password=PASSWORD)
+    browser = site.browser()
+    assert browser.sign_in(address).status_code == 302
+    browser.get("/jobs/daily_price_update/run")
+    assert browser.post("/jobs/daily_price_update/run").status_code == 302
+    [asked] = site.house.rows(JobRequest)
+    # Two hundred characters: 4, the 61 of the name and its sign, two labels, and 13 of the third.
+    assert asked.requested_by == f"web:{'a' * 60}@{'b' * 60}.{'c' * 60}.{'d' * 13}"
 
 
 def test_pause_and_resume(site: Site) -> None:

@@ -71,14 +71,24 @@ class _Terms:
 def load_calendar(database: Database, *, as_of: date, account: str | None = None) -> list[CalendarLine]:
     """What is coming, by the day on which something happens next; raise UnknownAccountError."""
     with database.read() as connection:
-        lines: list[CalendarLine] = []
-        for facts in chosen_accounts(connection, account):
-            holdings = positions.load_holdings(connection, facts.id, on=as_of)
-            terms = _load_terms(connection, sorted(holdings), as_of)
-            done = _load_done(connection, facts.id, as_of)
-            for company_id, holding in holdings.items():
-                lines += _of_company(facts, company_id, holding, terms, done, as_of)
+        lines = [
+            line
+            for group in in_groups(chosen_accounts(connection, account))
+            for line in _of_accounts(connection, group, as_of)
+        ]
     return sorted(lines, key=lambda line: (_next_day(line, as_of), line.symbol, line.account))
+
+
+def _of_accounts(connection: Connection, chosen: Sequence[AccountFacts], as_of: date) -> Iterator[CalendarLine]:
+    """What is coming in these accounts; however many they are, each table is asked once."""
+    ids = [facts.id for facts in chosen]
+    holdings = positions.load_holdings_of(connection, ids, on=as_of)
+    company_ids = sorted({company_id for held in holdings.values() for company_id in held})
+    terms = _load_terms(connection, company_ids, as_of)
+    done = _load_done(connection, ids, as_of)
+    for facts in chosen:
+        for company_id, holding in holdings[facts.id].items():
+            yield from _of_company(facts, company_id, holding, terms, done[facts.id], as_of)
 
 
 def _next_day(line: CalendarLine, as_of: date) -> date:
@@ -105,15 +115,19 @@ def _load_terms(connection: Connection, company_ids: Sequence[int], as_of: date)
     return _Terms(names, known, states, announced, books.load_withholding_rules(connection))
 
 
-def _load_done(connection: Connection, account_id: int, as_of: date) -> set[int]:
-    """Actions that were paid to the account by then, or that an entry of its owner stands for."""
+def _load_done(connection: Connection, account_ids: Sequence[int], as_of: date) -> dict[int, set[int]]:
+    """Actions that were paid to each account by then, or that an entry of its owner stands for."""
     paid = (
-        select(_LEG.corporate_action_id)
-        .where(_LEG.account_id == account_id, _LEG.is_active == 1, _LEG.leg == Leg.PAYMENT.value)
+        select(_LEG.account_id, _LEG.corporate_action_id)
+        .where(_LEG.account_id.in_(account_ids), _LEG.is_active == 1, _LEG.leg == Leg.PAYMENT.value)
         .where(_LEG.value_date <= as_of)
     )
-    linked = select(_LINK.corporate_action_id).where(_LINK.account_id == account_id)
-    return {*connection.scalars(paid), *connection.scalars(linked)}
+    linked = select(_LINK.account_id, _LINK.corporate_action_id).where(_LINK.account_id.in_(account_ids))
+    done: dict[int, set[int]] = {account_id: set() for account_id in account_ids}
+    for query in (paid, linked):
+        for account_id, action_id in connection.execute(query):
+            done[account_id].add(action_id)
+    return done
 
 
 def _of_company(

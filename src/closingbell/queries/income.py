@@ -44,6 +44,34 @@ class IncomeLine:
     net: Decimal
 
 
+@dataclass(frozen=True, slots=True)
+class IncomeOfMonths:
+    """Gross and net of months, in their order."""
+
+    gross: tuple[Decimal, ...]
+    net: tuple[Decimal, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class IncomeByMonth:
+    """Every month (``2012-11``) from the first with income to the last, and what each currency brought in each."""
+
+    months: tuple[str, ...]
+    currencies: dict[str, IncomeOfMonths]
+
+
+@dataclass(frozen=True, slots=True)
+class YearOfIncome:
+    """What one kind of income in one currency came to in a year."""
+
+    year: str
+    kind: str
+    currency: str
+    gross: Decimal
+    tax: Decimal
+    net: Decimal
+
+
 class _Part(NamedTuple):
     """One entry's part in the income; ``company_id`` is 0 where no company paid it."""
 
@@ -96,6 +124,40 @@ def load_income(
         for (month, symbol, name, kind, currency), (gross, tax) in sorted(sums.items())
         if gross or tax
     ]
+
+
+def by_month(lines: Sequence[IncomeLine], *, since: date) -> IncomeByMonth:
+    """Income told apart by month, from the month of ``since`` on; a month without any is there with zeros."""
+    recent = [(line.month, line) for line in lines if line.month is not None and line.month >= f"{since:%Y-%m}"]
+    if not recent:
+        return IncomeByMonth((), {})
+    months = tuple(_months(min(month for month, _ in recent), max(month for month, _ in recent)))
+    place = {month: i for i, month in enumerate(months)}
+    sums = {line.currency: ([Decimal(0)] * len(months), [Decimal(0)] * len(months)) for _, line in recent}
+    for month, line in recent:
+        gross, net = sums[line.currency]
+        gross[place[month]] += line.gross
+        net[place[month]] += line.net
+    return IncomeByMonth(
+        months, {currency: IncomeOfMonths(tuple(gross), tuple(net)) for currency, (gross, net) in sorted(sums.items())}
+    )
+
+
+def _months(first: str, last: str) -> Iterator[str]:
+    year, month = int(first[:4]), int(first[5:])
+    while (told := f"{year:04}-{month:02}") <= last:
+        yield told
+        year, month = (year + 1, 1) if month == 12 else (year, month + 1)
+
+
+def by_year(lines: Sequence[IncomeLine]) -> list[YearOfIncome]:
+    """Income by year, kind and currency, the newest year first."""
+    sums: dict[tuple[str, str, str], tuple[Decimal, Decimal]] = {}
+    for line in lines:
+        key = ((line.month or "")[:4], line.kind, line.currency)
+        gross, tax = sums.get(key, (Decimal(0), Decimal(0)))
+        sums[key] = (gross + line.gross, tax + line.tax)
+    return [YearOfIncome(*key, gross, tax, gross - tax) for key, (gross, tax) in sorted(sums.items(), reverse=True)]
 
 
 def _parts(connection: Connection, account_ids: Sequence[int], basis: Basis) -> Iterator[_Part]:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, select
+from sqlalchemy import ColumnElement, Connection, ScalarSelect, select
 
 from closingbell.models import PriceHistory, PriceSummary
 from closingbell.stores.upsert import in_groups, raw_prices
@@ -25,7 +25,8 @@ class Close(NamedTuple):
 def load_newest_closes(connection: Connection, company_ids: Sequence[int], *, on: date) -> dict[int, Close]:
     """Each company's newest close on ``on`` or before it; a company without one is left out.
 
-    For today that is the kept summary; only for a day in the past a company's bars are looked at.
+    For today that is the kept summary; only for a day in the past companies' bars are looked at, in one statement for
+    all of a group.
     """
     found: dict[int, Close] = {}
     earlier: list[int] = []
@@ -36,12 +37,18 @@ def load_newest_closes(connection: Connection, company_ids: Sequence[int], *, on
                 found[company_id] = Close(day, price)
             else:
                 earlier.append(company_id)
-    for company_id in earlier:
-        query = select(_BAR.date, _BAR.close).where(_BAR.company_id == company_id, _BAR.date <= on)
-        row = connection.execute(query.order_by(_BAR.date.desc()).limit(1)).one_or_none()
-        if row is not None:
-            found[company_id] = Close(*row)
+    for group in in_groups(earlier):
+        newest = select(_SUMMARY.company_id, _newest(_BAR.date, on), _newest(_BAR.close, on))
+        for company_id, day, price in connection.execute(newest.where(_SUMMARY.company_id.in_(group))):
+            if day is not None:
+                found[company_id] = Close(day, price)
     return found
+
+
+def _newest(column: ColumnElement[Any], on: date) -> ScalarSelect[Any]:
+    """A column of the newest bar by ``on``: a look into the key for each company, never at all its bars."""
+    of_company = select(column).where(_BAR.company_id == _SUMMARY.company_id, _BAR.date <= on)
+    return of_company.order_by(_BAR.date.desc()).limit(1).correlate(_SUMMARY.company_id.table).scalar_subquery()
 
 
 def load_closes(connection: Connection, company_id: int, *, first: date, last: date) -> list[Close]:

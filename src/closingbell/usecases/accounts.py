@@ -20,6 +20,7 @@ from closingbell.stores import accounts, books, marks
 from closingbell.stores.accounts import AccountFacts
 from closingbell.stores.books import FX_DATES, PAY_POLICIES, BookSettings
 from closingbell.stores.people import find_person
+from closingbell.usecases.reasons import checked_name
 
 DIVIDEND_PREFERENCES = ("AUTO", "SUGGEST", "OFF")
 _CHOICES = {
@@ -154,7 +155,7 @@ def set_book(context: JobContext, name: str, value: str, *, by: str) -> BookSett
             raise UsageError(f"{day}: only days that are over can be closed")
     elif value:
         _check({name: value})
-    context.database.write_unit(lambda c: books.store_book_setting(c, name, value, by=by, now=now))
+    context.database.write_unit(lambda c: books.store_book_setting(c, name, value, by=checked_name(by), now=now))
     return read_books(context)[0]
 
 

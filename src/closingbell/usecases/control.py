@@ -8,13 +8,14 @@ from closingbell.errors import UsageError
 from closingbell.jobs.context import JobContext
 from closingbell.jobs.registry import Registry, find_job
 from closingbell.stores import job_log, job_ticks
+from closingbell.usecases.reasons import checked_name
 
 
 def pause_job(context: JobContext, registry: Registry, name: str, *, by: str, why: str | None = None) -> bool:
     """Pause a job until it is resumed, restarts included; False when it is paused already."""
     job = find_job(registry, name)
-    now = context.clock.now()
-    return context.database.write_unit(lambda c: job_ticks.store_paused(c, job.name, by=by, why=why, now=now))
+    who, now = checked_name(by), context.clock.now()
+    return context.database.write_unit(lambda c: job_ticks.store_paused(c, job.name, by=who, why=why, now=now))
 
 
 def resume_job(context: JobContext, registry: Registry, name: str) -> bool:
@@ -42,16 +43,16 @@ def request_run(
         arguments["symbols"] = list(symbols)
     if retry_of is not None:
         arguments["retry_of"] = retry_of
-    now = context.clock.now()
+    who, now = checked_name(by), context.clock.now()
     return context.database.write_unit(
-        lambda c: job_ticks.store_request(c, job.name, arguments, trigger=trigger, by=by, now=now)
+        lambda c: job_ticks.store_request(c, job.name, arguments, trigger=trigger, by=who, now=now)
     )
 
 
 def cancel_run(context: JobContext, run_id: int, *, by: str) -> bool:
     """Ask a running run to stop; False when it does not run. It stops within seconds, between two companies."""
-    now = context.wall.now()
-    return context.database.write_unit(lambda c: job_log.request_cancel(c, run_id, by=by, now=now))
+    who, now = checked_name(by), context.wall.now()
+    return context.database.write_unit(lambda c: job_log.request_cancel(c, run_id, by=who, now=now))
 
 
 def failed_symbols(context: JobContext, run_id: int) -> tuple[str, tuple[str, ...]]:

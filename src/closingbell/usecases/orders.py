@@ -24,6 +24,7 @@ from closingbell.stores import accounts, actions, books, companies, marks, order
 from closingbell.stores.accounts import AccountFacts
 from closingbell.stores.companies import CompanyFacts
 from closingbell.stores.dividend_writing import SOURCE as OF_DIVIDENDS
+from closingbell.usecases.reasons import checked_name
 
 _LONGEST_KEY = 64
 _LONGEST_NOTE = 200
@@ -77,7 +78,7 @@ def enter_order(
             note=draft.note,
             source=source,
             source_key=source_key,
-            entered_by=by,
+            entered_by=checked_name(by),
         )
         twins = orders.load_twins(connection, facts.id, new)
         symbols = [] if draft.symbol is None or mic is None else [(draft.symbol, mic)]
@@ -113,7 +114,7 @@ def delete_order(context: JobContext, order_id: int, *, by: str, allow_short: bo
             )
         if order.symbol is not None and order.type in INCOMING and not allow_short:
             _refuse_short(connection, _account(connection, order.account), order.symbol, [], without=order)
-        orders.store_deleted(connection, order_id, by=by, now=now)
+        orders.store_deleted(connection, order_id, by=checked_name(by), now=now)
         found = orders.find_order(connection, order_id)
         assert found is not None
         return found

@@ -12,7 +12,6 @@ from typing import Any
 
 from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
-from flask_security import current_user
 
 from closingbell.domain.action_checks import parse_ratio
 from closingbell.domain.action_words import in_words
@@ -22,7 +21,7 @@ from closingbell.errors import UsageError
 from closingbell.jobs.context import current_context
 from closingbell.usecases.action_previews import ActionPreview, KeptAction, find_action, preview_edit, preview_new
 from closingbell.usecases.actions import TypedAction, add_action, edit_action
-from closingbell.web.guard import Right, needs, note
+from closingbell.web.guard import Right, needs, note, who_asks
 
 _NEW = "/dividends/new"
 _EDIT = "/dividends/<int(max=9223372036854775807):action_id>/edit"
@@ -164,7 +163,7 @@ def new_action() -> ResponseReturnValue:
         wanted = _new_of(typed)
         if step == "look":
             return _form(typed, preview=preview_new(current_context(), wanted, why=typed.texts["why"]))
-        done = add_action(current_context(), wanted, by=f"web:{current_user.email}", why=typed.texts["why"])
+        done = add_action(current_context(), wanted, by=who_asks(), why=typed.texts["why"])
     except UsageError as refused:
         return _form(typed, error=refused)
     return _kept("enter corporate action", wanted.symbol, done, typed.texts["why"], "is entered")
@@ -209,7 +208,7 @@ def change_action(action_id: int) -> ResponseReturnValue:
         if step == "look":
             preview = preview_edit(context, action_id, changes, version=version, why=why)
             return _form(typed, kept=kept, preview=preview)
-        done = edit_action(context, action_id, changes, by=f"web:{current_user.email}", why=why, version=version)
+        done = edit_action(context, action_id, changes, by=who_asks(), why=why, version=version)
     except UsageError as refused:
         return _form(typed, kept=kept, error=refused)
     return _kept("edit corporate action", kept.symbol, done, why, "is changed")

@@ -9,7 +9,6 @@ from typing import Any
 
 from flask import Blueprint, abort, flash, jsonify, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
-from flask_security import current_user
 
 from closingbell.errors import UnknownSymbolError, UsageError
 from closingbell.jobs.context import current_context
@@ -22,7 +21,7 @@ from closingbell.queries.symbols import list_symbols
 from closingbell.usecases import quarantine
 from closingbell.web.charts import page_with_chart
 from closingbell.web.dividends import LONGEST_WHY
-from closingbell.web.guard import Right, needs, note
+from closingbell.web.guard import Right, needs, note, who_asks
 from closingbell.web.looks import NEW_YORK
 
 PER_PAGE = 100
@@ -146,7 +145,7 @@ def do_bar(bar_id: int, decision: str) -> ResponseReturnValue:
     _question, decide, afterwards = DECISIONS.get(decision) or abort(404)
     why = request.form.get("why", "").strip()[:LONGEST_WHY]
     try:
-        decide(current_context(), bar_id, by=f"web:{current_user.email}", why=why)
+        decide(current_context(), bar_id, by=who_asks(), why=why)
     except UsageError as refused:
         return _ask(bar_id, decision, why=why, error=str(refused))
     note(f"{decision} quarantined bar", f"{bar_id} {bar.symbol} {bar.date}", why)

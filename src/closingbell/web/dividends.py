@@ -8,14 +8,13 @@ from functools import partial
 
 from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
-from flask_security import current_user
 
 from closingbell.domain.actions import AcceptedAction
 from closingbell.errors import UsageError
 from closingbell.jobs.context import current_context
 from closingbell.queries.actions import ActionDetail, list_actions, show_action
 from closingbell.usecases import actions as decisions
-from closingbell.web.guard import Right, needs, note
+from closingbell.web.guard import Right, needs, note, who_asks
 
 # So far back the list goes where nothing is asked for.
 RECENT = timedelta(days=90)
@@ -84,7 +83,7 @@ def do_action(action_id: int, decision: str) -> ResponseReturnValue:
     _question, decide, afterwards = DECISIONS.get(decision) or abort(404)
     why = request.form.get("why", "").strip()[:LONGEST_WHY]
     try:
-        decide(current_context(), action_id, by=f"web:{current_user.email}", why=why)
+        decide(current_context(), action_id, by=who_asks(), why=why)
     except UsageError as refused:
         return _ask(action_id, decision, why=why, error=str(refused))
     note(f"{decision} corporate action", f"{action_id} {detail.action.symbol}", why)

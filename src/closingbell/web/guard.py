@@ -14,6 +14,7 @@ from flask_wtf import CSRFProtect
 from closingbell.jobs.context import current_context
 from closingbell.stores.people import Action
 from closingbell.usecases import people
+from closingbell.usecases.reasons import checked_name
 
 V = TypeVar("V", bound=Callable[..., Any])
 
@@ -110,6 +111,11 @@ def action_of(action: str, target: str, detail: str | None = None) -> Action:
     """What the person who asks does, for whatever writes it down."""
     who = current_user.email if current_user.is_authenticated else "nobody"
     return Action(who, action, target[:200], detail, request.remote_addr)
+
+
+def who_asks() -> str:
+    """The signed-in person as runs, orders and decisions name them, as far as it fits their columns."""
+    return checked_name(f"web:{current_user.email}")
 
 
 def note(action: str, target: str, detail: str | None = None) -> None:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
-from flask_security import current_user
 
 from closingbell.errors import UsageError
 from closingbell.jobs.context import current_context
 from closingbell.jobs.registry import Job, Registry, find_job
 from closingbell.usecases import control
-from closingbell.web.guard import Right, needs, note
+from closingbell.web.guard import Right, needs, note, who_asks
 
 LONGEST_WHY = 500
 MOST_SYMBOLS = 500
@@ -46,7 +45,7 @@ def add_routes(pages: Blueprint, registry: Registry) -> None:
 
 def _do(registry: Registry, job: Job, what: str) -> str:
     """Carry it out, write it down, and say what came of it."""
-    context, who = current_context(), f"web:{current_user.email}"
+    context, who = current_context(), who_asks()
     if what == "run":
         symbols = _symbols(job)
         request_id = control.request_run(context, registry, job.name, by=who, trigger="web", symbols=symbols)

@@ -26,7 +26,7 @@ from closingbell.usecases.imports.entries import DOUBTFUL, LEFT_OUT, REFUSED
 from closingbell.usecases.imports.formats import FORMATS
 from closingbell.usecases.imports.mapping import read_mapping
 from closingbell.usecases.imports.preview import ImportPreview
-from closingbell.web.guard import Right, needs, note
+from closingbell.web.guard import Right, needs, note, who_asks
 
 # As much as a file may hold here; a larger one is brought in by the command.
 LARGEST_FILE = 4 * 1024 * 1024
@@ -79,7 +79,7 @@ def add_order(account_id: int) -> ResponseReturnValue:
             current_context(),
             _draft(form),
             account=own.name,
-            by=f"web:{current_user.email}",
+            by=who_asks(),
             key=form.get("key") or None,
             allow_short="allow_short" in form,
             source="web",
@@ -139,9 +139,7 @@ def delete_order(account_id: int, order_id: int) -> ResponseReturnValue:
     """Mark an order deleted and reverse what it booked."""
     own, order = _own(account_id), _order(account_id, order_id)
     try:
-        orders.delete_order(
-            current_context(), order_id, by=f"web:{current_user.email}", allow_short="allow_short" in request.form
-        )
+        orders.delete_order(current_context(), order_id, by=who_asks(), allow_short="allow_short" in request.form)
     except UsageError as refused:
         return _deletion_form(own, order, error=str(refused))
     note("delete order", f"{order_id} {own.name}", f"{order.type} {order.symbol or ''} {order.trade_date}".strip())

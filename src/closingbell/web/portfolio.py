@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import date
-from decimal import Decimal
 from itertools import dropwhile
 from typing import Any
 
@@ -15,7 +12,7 @@ from flask_security import current_user
 
 from closingbell.domain.orders import FIRST_DATE
 from closingbell.jobs.context import current_context
-from closingbell.queries.income import IncomeLine, load_income
+from closingbell.queries.income import IncomeByMonth, by_month, by_year, load_income
 from closingbell.queries.own_accounts import OwnAccount, find_own_account, list_own_accounts
 from closingbell.queries.portfolio import load_portfolios
 from closingbell.queries.portfolio_values import Every, ValuePoint, load_values
@@ -30,18 +27,6 @@ RANGES: dict[str, tuple[str, int, Every]] = {
 }
 USUAL_RANGE = "1y"
 _ONE = "/portfolio/<int(max=9223372036854775807):account_id>"
-
-
-@dataclass(frozen=True, slots=True)
-class YearOfIncome:
-    """What one kind of income in one currency came to in a year."""
-
-    year: str
-    kind: str
-    currency: str
-    gross: Decimal
-    tax: Decimal
-    net: Decimal
 
 
 def add_routes(pages: Blueprint) -> None:
@@ -94,7 +79,7 @@ def send_chart(account_id: int) -> ResponseReturnValue:
             "currency": own.currency,
             "at": [point.date.isoformat() for point in points],
             "worth": [None if point.total is None else float(point.total) for point in points],
-            "income": _drawn_income([line for line in income if line.month is not None], since=_first(on, span)),
+            "income": _drawn(by_month(income, since=_first(on, span))),
         }
     )
 
@@ -106,32 +91,15 @@ def _points(own: OwnAccount, on: date, span: str, *, every: Every) -> list[Value
     return begun or points[-1:]
 
 
-def _drawn_income(lines: Sequence[IncomeLine], *, since: date) -> dict[str, Any]:
-    """Gross and net of every month, also of those without income, by currency."""
-    recent = [line for line in lines if (line.month or "") >= f"{since:%Y-%m}"]
-    if not recent:
-        return {"months": [], "of": {}}
-    months = list(_months(recent[0].month or "", recent[-1].month or ""))
-    place = {month: i for i, month in enumerate(months)}
-    sums = {line.currency: ([Decimal(0)] * len(months), [Decimal(0)] * len(months)) for line in recent}
-    for line in recent:
-        gross, net = sums[line.currency]
-        gross[place[line.month or ""]] += line.gross
-        net[place[line.month or ""]] += line.net
+def _drawn(income: IncomeByMonth) -> dict[str, Any]:
+    """Gross and net of every month by currency, as numbers."""
     return {
-        "months": months,
+        "months": income.months,
         "of": {
-            currency: {"gross": [float(one) for one in gross], "net": [float(one) for one in net]}
-            for currency, (gross, net) in sorted(sums.items())
+            currency: {"gross": [float(one) for one in sums.gross], "net": [float(one) for one in sums.net]}
+            for currency, sums in income.currencies.items()
         },
     }
-
-
-def _months(first: str, last: str) -> Iterator[str]:
-    year, month = int(first[:4]), int(first[5:])
-    while (told := f"{year:04}-{month:02}") <= last:
-        yield told
-        year, month = (year + 1, 1) if month == 12 else (year, month + 1)
 
 
 def _own(account_id: int) -> OwnAccount:
@@ -158,13 +126,3 @@ def first_of_months(day: date, years: int) -> date:
     """The first of the month after that day's, so many years earlier: whole months with the day's own."""
     year, month = (day.year, 1) if day.month == 12 else (day.year - 1, day.month + 1)
     return date(max(1, year - years + 1), month, 1)
-
-
-def by_year(lines: Sequence[IncomeLine]) -> list[YearOfIncome]:
-    """Income by year, kind and currency, the newest year first."""
-    sums: dict[tuple[str, str, str], tuple[Decimal, Decimal]] = {}
-    for line in lines:
-        key = ((line.month or "")[:4], line.kind, line.currency)
-        gross, tax = sums.get(key, (Decimal(0), Decimal(0)))
-        sums[key] = (gross + line.gross, tax + line.tax)
-    return [YearOfIncome(*key, gross, tax, gross - tax) for key, (gross, tax) in sorted(sums.items(), reverse=True)]

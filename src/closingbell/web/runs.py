@@ -10,7 +10,6 @@ from dataclasses import dataclass
 import orjson
 from flask import Blueprint, Response, abort, flash, redirect, render_template, request, stream_with_context, url_for
 from flask.typing import ResponseReturnValue
-from flask_security import current_user
 
 from closingbell.domain.runs import RunStatus, requests_in_words
 from closingbell.jobs.context import JobContext, current_context
@@ -18,7 +17,7 @@ from closingbell.jobs.registry import Registry
 from closingbell.queries.jobs import find_run
 from closingbell.queries.runs import SKIPPED, ItemView, RunFilter, RunView, load_time_line, read_place, run_items
 from closingbell.usecases import control
-from closingbell.web.guard import Right, needs, note
+from closingbell.web.guard import Right, needs, note, who_asks
 
 RUNS_A_PAGE = 50
 # A live view holds a thread of the server: so many at once, each for so long. Others are told the state of now; the
@@ -66,7 +65,7 @@ def add_routes(pages: Blueprint, registry: Registry) -> None:
 
     @needs(Right.ADMINISTRATOR)
     def do_run(run_id: int, what: str) -> ResponseReturnValue:
-        context, who = current_context(), f"web:{current_user.email}"
+        context, who = current_context(), who_asks()
         run = find_run(context.database, run_id)
         if what == "cancel":
             stops = control.cancel_run(context, run.id, by=who)

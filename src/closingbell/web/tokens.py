@@ -10,7 +10,7 @@ from closingbell.errors import UsageError
 from closingbell.jobs.context import current_context
 from closingbell.stores.people import TokenView
 from closingbell.usecases import people
-from closingbell.web.guard import Right, needs, note, right_of_user
+from closingbell.web.guard import Right, needs, note, right_of_user, who_asks
 
 _TOKENS = "/settings/tokens"
 _REVOKE = f"{_TOKENS}/<int(max=9223372036854775807):token_id>/revoke"
@@ -35,9 +35,7 @@ def make_token() -> ResponseReturnValue:
     """Make a token of one's own; its text is in this answer and nowhere else."""
     name, scope = request.form.get("name", ""), request.form.get("scope", "")
     try:
-        text = people.create_token(
-            current_context(), name=name, scope=scope, by=f"web:{current_user.email}"[:200], user_id=current_user.id
-        )
+        text = people.create_token(current_context(), name=name, scope=scope, by=who_asks(), user_id=current_user.id)
     except UsageError as refused:
         return _page(error=str(refused), name=name, scope=scope), 422
     note("create token", name.strip(), scope)
