@@ -24,33 +24,16 @@ def dividend_leg(
     due_date: date,
 ) -> BookedLeg:
     """An accrual, or a payment in the dividend's own currency."""
+    # By place: one such row for each credit, and names cost more than all that is computed for it.
     return BookedLeg(
-        action_id=dividend.id,
-        account_id=holder.account_id,
-        leg=leg,
-        version=version,
-        kind=dividend.kind,
-        action_version=dividend.version,
-        quantity=quantity,
-        per_share=dividend.amount,
-        gross=amounts.gross,
-        tax=amounts.tax,
-        net=amounts.net,
-        currency=dividend.currency,
-        tax_rate=tax_rate,
-        is_rate_of_action=dividend.tax_rate is not None,
-        rounding=rounding,
-        fx_rate=None,
-        fx_date=None,
-        is_fx_of_action=False,
-        cash=amounts.net if leg is Leg.PAYMENT else 0,
-        cash_currency=holder.currency,
-        price=None,
-        quantity_after=None,
-        due_date=due_date,
-        value_date=due_date,
-        pay_date_status=dividend.pay.status.value,
-    )
+        dividend.id, holder.account_id, leg, version, dividend.kind, dividend.version,
+        quantity, dividend.amount, amounts.gross, amounts.tax, amounts.net, dividend.currency,
+        tax_rate, dividend.tax_rate is not None, rounding,
+        None, None, False,  # no exchange rate
+        amounts.net if leg is Leg.PAYMENT else 0, holder.currency,
+        None, None,  # no price, no shares after it
+        due_date, due_date, dividend.pay.status.value,
+    )  # fmt: skip
 
 
 def share_leg(

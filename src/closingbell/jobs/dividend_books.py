@@ -120,11 +120,16 @@ def load_facts(
     for waiting in group:
         # Entries of people's own stand for one action each: which one, is decided over all of them.
         waiting.is_all = waiting.is_all or waiting.company_id in entries
-    trades = dividend_facts.load_trades(connection, ids, account_id=account_id)
     chosen = {
         waiting.company_id: _in_scope(waiting, by_company.get(waiting.company_id, ()), states, now=now)
         for waiting in group
     }
+    trades = dividend_facts.load_trades(
+        connection,
+        ids,
+        account_id=account_id,
+        summed_before={one: _first_day(chosen[one], by_company.get(one, ())) for one in ids},
+    )
     action_ids = [action.id for found in chosen.values() for action in found]
     links = dividend_facts.load_links(connection, action_ids)
     legs: dict[int, dict[int, HolderBooks]] = defaultdict(lambda: defaultdict(HolderBooks))
@@ -177,6 +182,15 @@ def _in_scope(
         # What it takes of the cost follows from everything before it.
         or action.kind is AcceptedKind.SPIN_OFF
     ]
+
+
+def _first_day(chosen: Sequence[AcceptedAction], every: Sequence[AcceptedAction]) -> date:
+    """The first day on which it matters how many shares there were: before it only their sum does.
+
+    Splits count whether they are in scope or not, for they change the shares that later dividends are paid for.
+    """
+    splits = [action for action in every if action.facts.kind in SPLITTING]
+    return min((action.ex_date for action in (*chosen, *splits)), default=date.max)
 
 
 def _is_fresh(state: StoredState, now: datetime) -> bool:

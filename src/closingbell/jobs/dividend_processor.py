@@ -6,12 +6,9 @@ Level-triggered: any number of processes, in any order, after any downtime, leav
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextvars import copy_context
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
-from functools import partial
 
 import structlog
 from sqlalchemy.exc import DBAPIError
@@ -26,6 +23,7 @@ from closingbell.jobs.dividend_books import load_facts, load_rulebook
 from closingbell.jobs.dividend_deciding import Decision, decide
 from closingbell.jobs.dividend_sweep import end_sweep, is_sweep_due
 from closingbell.jobs.dividend_writing import cash_moved, write_decisions
+from closingbell.jobs.fan_out import fan_out
 from closingbell.jobs.pay_dates import gather_action_news, settle_waiting
 from closingbell.jobs.runner import Ending, Occasion, Run, carry_out
 from closingbell.stores import books, companies, dividend_progress, job_log, orders
@@ -39,6 +37,8 @@ AFTER_PRICES_FAILED = "dividends.after_prices_failed"
 
 # Companies whose facts are read together.
 GROUP = 25
+# Groups under way at a time on a database server.
+AT_ONCE = 2
 # How often a company is read again because somebody else booked for it meanwhile.
 TRIES = 6
 # So often may what was spun off spin off, in one run.
@@ -188,7 +188,9 @@ def _process(context: JobContext, run: Run, selection: DividendSelection) -> End
         # Shares that a spin-off brought are paid what their company paid since.
         groups = _groups(context, selection, company_ids=touched)
     if is_sweep:
-        end_sweep(context, run.id, tally.unexpected, now)
+        # Only now: a group may end before the one whose spin-off touched it.
+        unexpected = [symbol for company_id, symbol in tally.unmarked.items() if company_id not in tally.touched]
+        end_sweep(context, run.id, unexpected, now)
     failed = run.failed_count
     money = ", ".join(f"{plain(from_scaled(c, MONEY_SCALE))} {n}" for n, c in sorted(tally.cash.items()) if c)
     message = f"{tally.booked} payments booked, {tally.reversed} taken back" + (f": {money}" if money else "")
@@ -201,14 +203,14 @@ def _process(context: JobContext, run: Run, selection: DividendSelection) -> End
 
 @dataclass(slots=True)
 class _Tally:
-    """What a run did so far; ``unexpected`` are companies that changed although nothing said that they would."""
+    """What a run did so far; ``unmarked`` are companies that changed although no mark said that they would."""
 
     looked_at: int = 0
     booked: int = 0
     reversed: int = 0
     stored: int = 0
     cash: Counter[str] = field(default_factory=Counter)
-    unexpected: list[str] = field(default_factory=list)
+    unmarked: dict[int, str] = field(default_factory=dict)
     touched: set[int] = field(default_factory=set)
 
 
@@ -222,19 +224,17 @@ def _carry_out_groups(
     """Decide and write, group by group; the companies of which spin-offs moved shares, to be looked at again."""
     now = context.clock.now()
     touched: set[int] = set()
-    for group, decided in _ahead(context, groups, selection):
-        run.check()
+    for group, decisions in _carried_out(context, run, groups, selection):
         tally.looked_at += len(group)
         marked = {waiting.company_id for waiting in group if waiting.is_marked or _is_due(waiting, now)}
-        for decision in _carry_out_group(context, run, group, decided, selection):
+        for decision in decisions:
             tally.booked += sum(leg.leg is Leg.PAYMENT for _, c in decision.changes for leg in c.bookings)
             tally.reversed += sum(one.booked.leg is Leg.PAYMENT for _, c in decision.changes for one in c.reversals)
             tally.cash.update(cash_moved([decision]))
             touched |= decision.touched
             tally.touched |= decision.touched
-            company_id = decision.waiting.company_id
-            if decision.changes and company_id not in marked and company_id not in tally.touched:
-                tally.unexpected.append(decision.waiting.symbol)
+            if decision.changes and decision.waiting.company_id not in marked:
+                tally.unmarked[decision.waiting.company_id] = decision.waiting.symbol
         tally.stored = _store_items(context, run, tally.stored)
     return touched
 
@@ -297,44 +297,32 @@ def _decide(
         yield decision, decision.suggestion_count
 
 
-def _ahead(
-    context: JobContext, groups: Iterable[Sequence[Waiting]], selection: DividendSelection
-) -> Iterator[tuple[Sequence[Waiting], Callable[[], list[Decision]]]]:
-    """Groups and what was decided for each: of the next one while the server writes for this one.
+def _carried_out(
+    context: JobContext, run: Run, groups: Iterable[Sequence[Waiting]], selection: DividendSelection
+) -> Iterator[tuple[Sequence[Waiting], list[Decision]]]:
+    """Groups and what was booked for each, on a server some under way at a time: one is decided, others are written.
 
-    What a group is decided from may be older then, as it may be anyway: whoever writes takes the company's turn.
-    On SQLite the writer itself would wait for the one who decides.
+    No two groups share a company, so that none waits for another's turn. SQLite has one writer, which works in this
+    process: two threads were no faster there.
     """
 
-    def decide_all(group: Sequence[Waiting]) -> list[Decision]:
-        with cycles_kept():
-            return [decision for decision, _ in _decide(context, group, selection)]
+    def carry_out(group: Sequence[Waiting]) -> tuple[Sequence[Waiting], list[Decision]]:
+        run.check()
+        return group, _carry_out_group(context, run, group, selection)
 
     if context.database.dialect == "sqlite":
-        for group in groups:
-            yield group, partial(decide_all, group)
-        return
-    with ThreadPoolExecutor(1, thread_name_prefix="decide") as pool:
-        waiting: tuple[Sequence[Waiting], Future[list[Decision]]] | None = None
-        for group in groups:
-            following = group, pool.submit(copy_context().run, decide_all, group)
-            if waiting is not None:
-                yield waiting[0], waiting[1].result
-            waiting = following
-        if waiting is not None:
-            yield waiting[0], waiting[1].result
+        return map(carry_out, groups)
+    return fan_out(carry_out, groups, concurrency=AT_ONCE)
 
 
 def _carry_out_group(
-    context: JobContext,
-    run: Run,
-    group: Sequence[Waiting],
-    decided: Callable[[], list[Decision]],
-    selection: DividendSelection,
+    context: JobContext, run: Run, group: Sequence[Waiting], selection: DividendSelection
 ) -> list[Decision]:
     """Write some companies' decisions together; one by one where that cannot be, and a bad one alone fails."""
     try:
-        return _write_all(context, run, decided(), selection)
+        with cycles_kept():
+            decisions = [decision for decision, _ in _decide(context, group, selection)]
+        return _write_all(context, run, decisions, selection)
     except RunStoppedError:
         raise
     except BooksChangedError:

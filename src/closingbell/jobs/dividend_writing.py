@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime
+from threading import Lock
 
 from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
@@ -20,6 +22,8 @@ from closingbell.stores import dividend_progress, dividend_writing, job_log, pay
 
 # Whole payments in one transaction; one has two legs as a rule.
 MOST_PAYMENTS = 1_000
+# Two that take cash back at once would each see a balance above zero that both together leave below.
+_lowering = Lock()
 
 
 @dataclass(slots=True)
@@ -69,10 +73,12 @@ def _commit(context: JobContext, run: Run, batch: _Batch, turns: dict[int, int |
     """Write one batch in one transaction; the number of the next payment."""
     run.check()
     now, wall = context.clock.now(), context.wall.now()
+    is_lowering = any(changes.reversals for _, _, changes in batch.accounts)
     try:
-        context.database.write_unit(
-            lambda connection: _write(connection, run, batch, turns, number, now=now, wall=wall)
-        )
+        with _lowering if is_lowering else nullcontext():
+            context.database.write_unit(
+                lambda connection: _write(connection, run, batch, turns, number, now=now, wall=wall)
+            )
     except IntegrityError:
         raise BooksChangedError("somebody else booked one of these payments") from None
     for company_id, turn in turns.items():
@@ -91,16 +97,6 @@ def _write(
     wall: datetime,
 ) -> None:
     """Everything of a batch: turns first, then unique rows with their entries, then marks, states and messages."""
-    if not job_log.store_progress(
-        connection,
-        run.id,
-        run.owner,
-        processed=len(run.items),
-        failed=run.failed_count,
-        requests_by_provider=run.requests.by_provider,
-        wall=wall,
-    ):
-        raise RunLostError("this run was closed by somebody else")
     dividend_progress.take_turns(connection, turns, now=now)
     reversals: list[Reversal] = []
     legs: list[tuple[int, BookedLeg]] = []
@@ -133,6 +129,17 @@ def _write(
             connection, decision.waiting, next_date=decision.next_date, states=decision.states, now=now
         )
     tell(connection, batch.accounts, run_id=run.id, now=now)
+    # Last, because the run's row is the one that all of its writers share: they wait for each other from here on.
+    if not job_log.store_progress(
+        connection,
+        run.id,
+        run.owner,
+        processed=len(run.items),
+        failed=run.failed_count,
+        requests_by_provider=run.requests.by_provider,
+        wall=wall,
+    ):
+        raise RunLostError("this run was closed by somebody else")
 
 
 def cash_moved(decisions: Sequence[Decision]) -> Counter[str]:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import datetime
+from threading import Lock
 from typing import Any
 
 import structlog
@@ -60,14 +61,17 @@ class Run:
     requests: RequestMeter = field(default_factory=RequestMeter)
     _counted: int = field(default=0, init=False, repr=False)
     _failed: int = field(default=0, init=False, repr=False)
+    _counting: Lock = field(default_factory=Lock, init=False, repr=False, compare=False)
 
     @property
     def failed_count(self) -> int:
         """Companies that did not end well so far."""
         # Asked at every chunk: only what came since is looked at, or 20,000 companies would be looked at 100 times.
-        self._failed += sum(item.outcome not in GOOD_OUTCOMES for item in self.items[self._counted :])
-        self._counted = len(self.items)
-        return self._failed
+        with self._counting:
+            new = self.items[self._counted :]
+            self._failed += sum(item.outcome not in GOOD_OUTCOMES for item in new)
+            self._counted += len(new)
+            return self._failed
 
 
 @dataclass(frozen=True, slots=True)

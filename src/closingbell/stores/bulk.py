@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime
 from functools import lru_cache
+from operator import itemgetter
 from pathlib import Path
 from typing import Any, cast
 
@@ -24,6 +26,9 @@ BULK_FROM = 1_000
 _DUPLICATE_KEY = 1062
 _UNIQUE_VIOLATION = "23505"
 _ESCAPES = str.maketrans({"\\": r"\\", "\t": r"\t", "\n": r"\n", "\0": r"\0"})
+
+_PLAIN = re.compile(r"[A-Za-z0-9 _:.,/+-]*")
+_PLAINLY_WRITTEN = {int, date}
 
 Row = tuple[Any, ...]
 
@@ -181,14 +186,55 @@ def _load_file(
     handle, path = tempfile.mkstemp(prefix="closingbell-", suffix=".tsv")
     try:
         with os.fdopen(handle, "w", encoding="utf-8", newline="") as file:
-            file.write("".join(["\t".join([_field(value) for value in row]) + "\n" for row in rows]))
+            constant, varying = split_constants(rows)
+            file.write(_lines(rows, varying))
+        names = _names(connection, [columns[place] for place in varying])
+        said = ", ".join(f"{_names(connection, [columns[place]])} = {as_literal(rows[0][place])}" for place in constant)
         connection.exec_driver_sql(
-            f"LOAD DATA LOCAL INFILE '{path}' IGNORE INTO TABLE {table.name} "
-            f"CHARACTER SET utf8mb4 ({_names(connection, columns)})"
+            f"LOAD DATA LOCAL INFILE '{path}' IGNORE INTO TABLE {table.name} CHARACTER SET utf8mb4 ({names})"
+            + (f" SET {said}" if said else "")
         )
         return _raise_on_warnings(connection, must_be_new=must_be_new)
     finally:
         Path(path).unlink(missing_ok=True)
+
+
+def split_constants(rows: Sequence[Row]) -> tuple[list[int], list[int]]:
+    """Places whose value is the same in all of some rows and can stand in a statement, and the others, at least one.
+
+    Each value of each row costs, written or bound; what is said once in the statement does not.
+    """
+    first, last = rows[0], rows[-1]
+    constant = [
+        place
+        for place, value in enumerate(first)
+        if value == last[place] and _is_plain(value) and len(set(map(itemgetter(place), rows))) == 1
+    ]
+    if len(constant) == len(first):
+        constant = constant[1:]
+    return constant, [place for place in range(len(first)) if place not in set(constant)]
+
+
+def _is_plain(value: Any) -> bool:
+    """Whether a value means the same in the SQL of every database and mode: no quote or backslash in it."""
+    return value is None or isinstance(value, int | date) or (isinstance(value, str) and bool(_PLAIN.fullmatch(value)))
+
+
+def as_literal(value: Any) -> str:
+    """A plain value as SQL."""
+    if value is None:
+        return "NULL"
+    return str(int(value)) if isinstance(value, int) else f"'{value}'"
+
+
+def _lines(rows: Sequence[Row], places: Sequence[int]) -> str:
+    """The file's lines; a column of nothing but numbers or days needs no look at each of its values."""
+    columns: list[Iterable[Any]] = []
+    for place in places:
+        values = list(map(itemgetter(place), rows))
+        columns.append(values if set(map(type, values)) <= _PLAINLY_WRITTEN else map(_field, values))
+    line = "\t".join(["%s"] * len(places)) + "\n"
+    return "".join([line % row for row in zip(*columns, strict=True)])
 
 
 def _field(value: Any) -> str:

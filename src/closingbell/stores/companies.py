@@ -251,19 +251,25 @@ def _load_holdings(connection: Connection, company_id: int | None = None) -> tup
 
 def _sum_orders(connection: Connection, company_id: int | None) -> tuple[set[int], dict[int, date]]:
     """Companies with shares left in some account (splits not looked at), and every company's first order."""
-    sums = (
-        select(Order.company_id, func.min(Order.trade_date), func.sum(_signed_quantity()))
+    positions = (
+        select(
+            Order.company_id,
+            func.min(Order.trade_date).label("first_order"),
+            case((func.sum(_signed_quantity()) != 0, 1), else_=0).label("is_held"),
+        )
         .where(Order.deleted_at.is_(None), Order.type.in_(SHARE_MOVES), Order.company_id.is_not(None))
         .group_by(Order.company_id, Order.account_id)
     )
     if company_id is not None:
-        sums = sums.where(Order.company_id == company_id)
+        positions = positions.where(Order.company_id == company_id)
+    # Summed up again by the database: a row for each account would all be read here for a row for each company.
+    each = positions.subquery()
+    totals = select(each.c.company_id, func.min(each.c.first_order), func.max(each.c.is_held))
     held: set[int] = set()
     first_orders: dict[int, date] = {}
-    for ordered_id, first_order, shares in connection.execute(sums):
-        assert ordered_id is not None
-        first_orders[ordered_id] = min(first_order, first_orders.get(ordered_id, first_order))
-        if shares:
+    for ordered_id, first_order, is_held in connection.execute(totals.group_by(each.c.company_id)):
+        first_orders[ordered_id] = first_order
+        if is_held:
             held.add(ordered_id)
     return held, first_orders
 

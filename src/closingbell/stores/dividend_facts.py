@@ -8,7 +8,7 @@ from datetime import date, timedelta
 from itertools import groupby
 from operator import itemgetter
 
-from sqlalchemy import Connection, select
+from sqlalchemy import ColumnElement, Connection, case, func, select
 from sqlalchemy import type_coerce as coerced
 
 from closingbell.domain.entitlements import FractionPolicy, Trade
@@ -38,26 +38,64 @@ Trades = dict[int, dict[int, list[Trade]]]
 """Trades by company and account."""
 
 
-def load_trades(connection: Connection, company_ids: Sequence[int], *, account_id: int | None = None) -> Trades:
-    """Every trade that counts, of one account or all, with the sign of what it did to the position."""
+def load_trades(
+    connection: Connection,
+    company_ids: Sequence[int],
+    *,
+    account_id: int | None = None,
+    summed_before: Mapping[int, date] | None = None,
+) -> Trades:
+    """Every trade that counts, of one account or all, with the sign of what it did to the position.
+
+    ``summed_before`` (by company) gives an account's trades before that day as one, on the day of the first of them:
+    whoever asks only for positions from then on needs no more.
+    """
     found: Trades = {company_id: {} for company_id in company_ids}
-    outgoing = set(OUTGOING)
-    for group in in_groups(company_ids):
-        query = (
-            select(_ORDER.company_id, _ORDER.account_id, _ORDER.trade_date, _ORDER.type, coerced(_ORDER.quantity, _INT))
-            .where(_ORDER.company_id.in_(group), _ORDER.deleted_at.is_(None), _ORDER.type.in_(SHARE_MOVES))
-            .order_by(_ORDER.company_id, _ORDER.account_id, _ORDER.trade_date)
-        )
-        if account_id is not None:
-            query = query.where(_ORDER.account_id == account_id)
-        # One after the other, each row costs a walk through the result's layers.
-        rows = connection.execute(query).all()
-        for (company_id, account), of_account in groupby(rows, key=itemgetter(0, 1)):
-            found[company_id][account] = [
-                Trade(trade_date, -(quantity or 0) if type_ in outgoing else quantity or 0)
-                for _, _, trade_date, type_, quantity in of_account
+    together: dict[date, list[int]] = defaultdict(list)
+    for company_id in company_ids:
+        together[(summed_before or {}).get(company_id, date.min)].append(company_id)
+    for first, ids in sorted(together.items()):
+        for group in in_groups(ids):
+            which: list[ColumnElement[bool]] = [
+                _ORDER.company_id.in_(group),
+                _ORDER.deleted_at.is_(None),
+                _ORDER.type.in_(SHARE_MOVES),
             ]
+            if account_id is not None:
+                which.append(_ORDER.account_id == account_id)
+            if first > date.min:
+                _take_sums(connection, found, [*which, _ORDER.trade_date < first])
+                which.append(_ORDER.trade_date >= first)
+            _take_trades(connection, found, which)
     return found
+
+
+def _take_sums(connection: Connection, found: Trades, which: Sequence[ColumnElement[bool]]) -> None:
+    quantity = coerced(_ORDER.quantity, _INT)
+    signed = case((_ORDER.type.in_(OUTGOING), -quantity), else_=quantity)
+    query = (
+        select(_ORDER.company_id, _ORDER.account_id, func.min(_ORDER.trade_date), func.sum(signed))
+        .where(*which)
+        .group_by(_ORDER.company_id, _ORDER.account_id)
+    )
+    for company_id, account_id, first, sum_ in connection.execute(query).all():
+        found[company_id][account_id] = [Trade(first, int(sum_ or 0))]
+
+
+def _take_trades(connection: Connection, found: Trades, which: Sequence[ColumnElement[bool]]) -> None:
+    outgoing = set(OUTGOING)
+    query = (
+        select(_ORDER.company_id, _ORDER.account_id, _ORDER.trade_date, _ORDER.type, coerced(_ORDER.quantity, _INT))
+        .where(*which)
+        .order_by(_ORDER.company_id, _ORDER.account_id, _ORDER.trade_date)
+    )
+    # One after the other, each row costs a walk through the result's layers.
+    rows = connection.execute(query).all()
+    for (company_id, account_id), of_account in groupby(rows, key=itemgetter(0, 1)):
+        found[company_id].setdefault(account_id, []).extend(
+            Trade(trade_date, -(quantity or 0) if type_ in outgoing else quantity or 0)
+            for _, _, trade_date, type_, quantity in of_account
+        )
 
 
 def load_holders(connection: Connection, account_ids: Iterable[int]) -> dict[int, Holder]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 from functools import lru_cache
-from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, String, and_, bindparam, cast, insert, literal, select, update
@@ -19,11 +18,13 @@ from closingbell.domain.payments import BookedLeg, Leg, Reversal
 from closingbell.domain.rounding import Rounding
 from closingbell.errors import BooksChangedError
 from closingbell.models import DividendPayment, LedgerEntry, NumberBlock
-from closingbell.stores.bulk import insert_raw, raw_instant
+from closingbell.stores.bulk import as_literal, insert_raw, raw_instant, split_constants
 from closingbell.stores.database import Database
 from closingbell.stores.upsert import in_groups, table_of, upsert
 
 PAYMENTS = "dividend_payment"
+# The most that any SQLite of ours binds in one statement.
+_SQLITE_BINDS = 32_766
 REVERSAL = ":reversal"
 
 _PAY = table_of(DividendPayment).c
@@ -39,14 +40,6 @@ _COLUMNS = (
     "rounding", "fx_rate", "fx_date", "is_fx_of_action", "cash", "cash_currency", "price", "quantity_after",
     "due_date", "pay_date_status", "posted_at", "job_log_id", "order_id",
 )  # fmt: skip
-_OFTEN_THE_SAME = [
-    _COLUMNS.index(name)
-    for name in (
-        "version", "is_active", "kind", "action_version", "currency", "is_rate_of_action", "rounding", "fx_rate",
-        "fx_date", "is_fx_of_action", "cash_currency", "price", "quantity_after", "pay_date_status", "posted_at",
-        "job_log_id", "order_id",
-    )
-]  # fmt: skip
 _ENTRY_COLUMNS = (
     "value_date", "group_key", "line", "account_id", "name", "currency", "amount", "kind", "posted_at", "company_id",
     "payment_id",
@@ -105,23 +98,18 @@ def store_bookings(
         connection.execute(_posting(rule), numbers)
 
 
-def _insert_on_sqlite(connection: Connection, rows: Sequence[Sequence[Any]]) -> None:
-    """Insert new rows; what is the same in all of them is part of the statement: binding a value costs most there."""
-    constant = [place for place in _OFTEN_THE_SAME if len(set(map(itemgetter(place), rows))) == 1]
-    bound = [place for place in range(len(_COLUMNS)) if place not in constant]
+def _insert_on_sqlite(connection: Connection, rows: Sequence[tuple[Any, ...]]) -> None:
+    """Insert new rows, many with one statement; what is the same in all of them is part of it: binding costs most."""
+    constant, bound = split_constants(rows)
     names = ", ".join(_COLUMNS[place] for place in (*bound, *constant))
-    values = ", ".join(["?"] * len(bound) + [_literal(rows[0][place]) for place in constant])
-    of_row = itemgetter(*bound)
-    connection.exec_driver_sql(
-        f"INSERT INTO {DividendPayment.__tablename__} ({names}) VALUES ({values})", [of_row(row) for row in rows]
-    )
-
-
-def _literal(value: Any) -> str:
-    """A value as SQL: nothing, a whole number, or a text of ours."""
-    if value is None:
-        return "NULL"
-    return str(int(value)) if isinstance(value, int) else "'" + str(value).replace("'", "''") + "'"
+    values = f"({', '.join(['?'] * len(bound) + [as_literal(rows[0][place]) for place in constant])})"
+    at_once = _SQLITE_BINDS // len(bound)
+    for start in range(0, len(rows), at_once):
+        group = rows[start : start + at_once]
+        connection.exec_driver_sql(
+            f"INSERT INTO {DividendPayment.__tablename__} ({names}) VALUES {', '.join([values] * len(group))}",
+            tuple([row[place] for row in group for place in bound]),
+        )
 
 
 def store_reversals(
