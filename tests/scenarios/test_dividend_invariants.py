@@ -75,7 +75,9 @@ THINGS = {
     "cancel_or_reinstate": 2,
     "hold_or_release": 2,
     "split": 1,
+    "spin_off": 2,
 }
+PARTS = ((1, 4), (1, 3), (241917, 1000000), (2, 1))
 
 
 def on(offset: int) -> str:
@@ -124,7 +126,7 @@ class Books(RuleBasedStateMachine):
             for symbol in COMPANIES:
                 self.desk.close(symbol, on(offset), "20.00")
         chance = random.Random(repr(seeds))
-        for happens in ("trade",) * 8 + ("declare",) * 3 + ("split",):
+        for happens in ("trade",) * 8 + ("declare",) * 3 + ("split", "spin_off"):
             getattr(self, happens)(chance)
 
     def teardown(self) -> None:
@@ -212,6 +214,20 @@ class Books(RuleBasedStateMachine):
             self.desk.carry_out(
                 {"do": "split", "symbol": chance.choice(COMPANIES), "ex_date": day, "num": num, "den": den}
             )
+
+    def spin_off(self, chance: random.Random) -> None:
+        """XX spins YY off, or what is known of it changes."""
+        if "s" not in self.desk.actions:
+            told = {"symbol": "XX", "child": "YY", "ratio": "1/4", "parent_basis_pct": "60", "seq": 99}
+            self.desk.carry_out({"do": "spin_off", "id": "s", "ex_date": on(chance.randint(0, DAYS)), **told})
+            return
+        numerator, denominator = chance.choice(PARTS)
+        changes: tuple[dict[str, Any], ...] = (
+            {"numerator": numerator, "denominator": denominator},
+            {"is_cancelled": chance.random() < 0.4},
+            {"ex_date": START + timedelta(days=chance.randint(0, DAYS))},
+        )
+        self.desk.change_action("s", **chance.choice(changes))
 
     def run(self, chance: random.Random) -> None:
         self.today += timedelta(days=chance.choice(LATER))
@@ -304,11 +320,12 @@ class Books(RuleBasedStateMachine):
         names = {number: name for name, number in self.desk.actions.items()}
         expected = {}
         rows = {row.id: row for row in self.desk.rows(CorporateActionRow)}
-        orders = self.orders()
         splits = self.splits()
+        orders = self.orders()
+        self.shares_are_spun_off(rows[self.desk.actions["s"]], orders, splits)
         for number, name in names.items():
             row = rows[number]
-            if row.is_held:
+            if row.is_held or row.kind_group == "SPLIT":
                 continue
             pay_date = self.pay_date(row)
             if row.is_cancelled or self.today < row.ex_date or self.today < pay_date:
@@ -337,7 +354,7 @@ class Books(RuleBasedStateMachine):
         for state in self.desk.rows(DividendState):
             row = rows[state.corporate_action_id]
             name = names.get(row.id)
-            if name is None or row.is_held:
+            if name is None or row.is_held or row.kind_group == "SPLIT":
                 continue
             if row.is_cancelled:
                 assert state.state == "CANCELLED"
@@ -351,7 +368,7 @@ class Books(RuleBasedStateMachine):
     def orders(self) -> dict[tuple[int, int], list[tuple[date, Fraction]]]:
         found: dict[tuple[int, int], list[tuple[date, Fraction]]] = defaultdict(list)
         for order in self.desk.rows(Order):
-            if order.deleted_at is None and order.type in {"BUY", "SELL"}:
+            if order.deleted_at is None and order.source != "spin-off":
                 sign = 1 if order.type == "BUY" else -1
                 found[order.account_id, order.company_id].append((order.trade_date, sign * Fraction(order.quantity)))
         return found
@@ -359,9 +376,30 @@ class Books(RuleBasedStateMachine):
     def splits(self) -> dict[int, list[tuple[date, Fraction]]]:
         found: dict[int, list[tuple[date, Fraction]]] = defaultdict(list)
         for row in self.desk.rows(CorporateActionRow):
-            if row.kind_group == "SPLIT" and row.ex_date <= self.today:
+            if row.kind_group == "SPLIT" and row.kind != "SPIN_OFF" and row.ex_date <= self.today:
                 found[row.company_id].append((row.ex_date, Fraction(row.numerator, row.denominator)))
         return found
+
+    def shares_are_spun_off(self, spun: Any, orders: Any, splits: Any) -> None:
+        """Add the child's shares to ``orders``; the orders that were made are these shares."""
+        made: dict[int, Fraction] = defaultdict(Fraction)
+        for order in self.desk.rows(Order):
+            if order.deleted_at is None and order.source == "spin-off":
+                assert order.company_id == self.desk.companies["YY"]
+                sign = 1 if order.type in {"BUY", "TRANSFER_IN"} else -1
+                made[order.account_id] += sign * Fraction(order.quantity)
+        for account in ACCOUNTS:
+            number, came = self.desk.accounts[account["id"]], Fraction(0)
+            if not spun.is_cancelled and spun.ex_date <= self.today:
+                exact = Fraction(self.entitled(account, spun, orders, splits)) * spun.numerator / spun.denominator
+                came = Fraction(
+                    (Decimal(exact.numerator) / Decimal(exact.denominator)).quantize(SHARE, ROUND_HALF_EVEN)
+                )
+                if account.get("fraction_policy") == "CASH_IN_LIEU":
+                    came = Fraction(abs(came).__floor__()) * (1 if came > 0 else -1)
+            assert made[number] == came
+            if came:
+                orders[number, self.desk.companies["YY"]].append((spun.ex_date, came))
 
     def entitled(self, account: dict[str, Any], row: Any, orders: Any, splits: Any) -> Decimal:
         """Shares at the close before the ex-date: day by day, a split before that day's orders."""

@@ -399,6 +399,20 @@ def test_fraction_is_paid_at_the_close_and_again_at_the_price_a_person_enters(ma
     assert desk.cash()["A"] == {"USD": Decimal(5)}
 
 
+def test_shares_bought_late_for_a_dividend_count_for_those_that_were_paid_meanwhile(make: Make) -> None:
+    desk = make(reinvest=True)
+    desk.close("XX", "2024-03-01", "10.00")
+    desk.run("2024-04-10")
+    assert [one["qty"] for one in desk.payments()] == ["10.0000000000"]
+
+    # 10.00 buy a share on 2024-03-01, before the ex-date of the other one.
+    desk.carry_out({**DIVIDEND, "id": "e0", "ex_date": "2024-02-15", "pay_date": "2024-03-01", "amount": "1"})
+    desk.run("2024-04-11")
+
+    assert [(one["event"], one["qty"]) for one in desk.payments()] == [("e0", "10.0000000000"), ("e1", "11.0000000000")]
+    assert desk.run("2024-04-12").items == ()
+
+
 def test_reclassified_as_capital_changes_income_and_no_cash(make: Make) -> None:
     desk = make()
     desk.run("2024-04-02")

@@ -23,7 +23,9 @@ from closingbell.domain.bookkeeping import (
     Bookkeeper,
 )
 from closingbell.domain.dividends import RATE_ONE, Amounts, converted
-from closingbell.domain.entitlements import ONE_SHARE, FractionPolicy, Split, shown_quantity
+from closingbell.domain.entitlements import ONE_SHARE, FractionPolicy, Split, entitled_quantity, shown_quantity
+from closingbell.domain.entitlements import Trade as Move
+from closingbell.domain.orders import INCOMING, SHARE_MOVES
 from closingbell.domain.payment_legs import share_leg
 from closingbell.domain.payments import (
     BookedLeg,
@@ -179,18 +181,12 @@ class _SpinOffs(Bookkeeper):
 
     def _shares(self, event: SpinOff, booked: BookedLeg | None) -> BookedLeg | None:
         """The child's shares and their cost; None where no share comes."""
-        held = position_of(
-            self.trades,
-            self.facts.splits,
-            on=event.ex_date - _DAY,
-            policy=self.holder.fractions.value,
-            currency=self.currency,
-        )
+        held = self._held(event.ex_date)
         # A rounding that was booked by is frozen in it.
         rounding = self.holder.rounding if booked is None else booked.rounding
         found = spin_off(
-            held.quantity,
-            held.cost if self.is_cost_known else 0,
+            held,
+            self._cost(event.ex_date) if held and self.is_cost_known else 0,
             event.ratio,
             event.parent_percent,
             self.holder.fractions,
@@ -200,11 +196,27 @@ class _SpinOffs(Bookkeeper):
         quantity = found.child.quantity
         if self.holder.fractions is FractionPolicy.CASH_IN_LIEU:
             # All of them come; the fraction is sold.
-            quantity = shown_quantity(held.quantity * event.ratio)
+            quantity = shown_quantity(held * event.ratio)
         if not quantity:
             return None
-        leg = self._leg(event, Leg.SPIN_OFF, held.quantity)
+        leg = self._leg(event, Leg.SPIN_OFF, held)
         return leg._replace(gross=found.child_basis, net=found.child_basis, quantity_after=quantity, rounding=rounding)
+
+    def _held(self, ex_date: date) -> int:
+        """Shares of the parent at the close before, counted as they are for a dividend."""
+        moves = [
+            Move(trade.trade_date, trade.quantity if trade.type in INCOMING else -trade.quantity)
+            for trade in self.trades
+            if trade.type in SHARE_MOVES
+        ]
+        splits = [Split(day, ratio.numerator, ratio.denominator) for day, ratio in self.facts.splits.items()]
+        return entitled_quantity(moves, splits, ex_date, self.holder.fractions)
+
+    def _cost(self, ex_date: date) -> int:
+        policy = self.holder.fractions.value
+        return position_of(
+            self.trades, self.facts.splits, on=ex_date - _DAY, policy=policy, currency=self.currency
+        ).cost
 
     def _sell_fraction(self, event: SpinOff, child: Child, shares: BookedLeg, sold: BookedLeg | None) -> None:
         assert shares.quantity_after is not None

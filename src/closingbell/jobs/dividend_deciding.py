@@ -8,7 +8,7 @@ from datetime import date, timedelta
 
 from closingbell.domain.actions import AcceptedAction, AcceptedKind, PayDateStatus
 from closingbell.domain.pay_dates import WAIT_AT_MOST
-from closingbell.domain.payments import SPUN, Changes, HolderBooks, Suggestion, split_state_of, state_of
+from closingbell.domain.payments import SPUN, Changes, HolderBooks, Leg, Suggestion, split_state_of, state_of
 from closingbell.domain.reconcile import reconcile
 from closingbell.domain.spin_offs import add_spin_offs, spin_off_state
 from closingbell.jobs.dividend_books import CompanyFacts
@@ -22,6 +22,7 @@ class Decision:
     """What follows for one company: changes by account, states that changed, the next day that matters by itself.
 
     ``children`` are the companies that its spin-offs (by action) gave away, ``touched`` those whose shares come or go.
+    ``again_since``: shares were bought for a dividend so late that actions after that day count them, too.
     """
 
     waiting: Waiting
@@ -32,6 +33,7 @@ class Decision:
     stored_links: Mapping[tuple[int, int], tuple[int, bool]] = field(default_factory=dict)
     children: dict[int, int] = field(default_factory=dict)
     touched: set[int] = field(default_factory=set)
+    again_since: date | None = None
     suggestions: list[Suggestion] = field(default_factory=list)
 
     @property
@@ -67,6 +69,7 @@ def decide(facts: CompanyFacts) -> Decision:
         if facts.spin_offs is not None:
             add_spin_offs(facts.holders[account_id], facts.spin_offs, account_books, facts.frame, changes)
             _touch(decision, facts, changes)
+        _look_again(decision, facts, changes)
         decision.suggestions += changes.suggestions
         unpaid |= changes.unpaid
         corrected |= changes.corrected
@@ -92,6 +95,14 @@ def decide(facts: CompanyFacts) -> Decision:
             decision.states[spun.id] = stored
     decision.next_date = _next_date(facts, is_waiting=is_waiting)
     return decision
+
+
+def _look_again(decision: Decision, facts: CompanyFacts, changes: Changes) -> None:
+    """Have actions looked at again that came after shares were bought which nobody counted for them."""
+    first = min((leg.due_date for leg in changes.bookings if leg.leg is Leg.DRIP), default=facts.today)
+    if any(first < action.ex_date <= facts.today for action in facts.found.values()):
+        decision.again_since = min(first, decision.again_since or first)
+        decision.touched.add(facts.waiting.company_id)
 
 
 def _touch(decision: Decision, facts: CompanyFacts, changes: Changes) -> None:

@@ -116,6 +116,12 @@ def _write(
         made = dividend_writing.store_purchases(connection, bought, now=now)
         made += spin_offs.store_orders(connection, spun, children, now=now)
         payments.store_bookings(connection, made, first_number=number + len(legs), now=now, run_id=run.id)
+    again = {
+        decision.waiting.company_id: decision.again_since
+        for decision, _, _ in batch.accounts
+        if decision.again_since is not None
+    }
+    dividend_progress.mark(connection, again.items(), reason=dividend_progress.ORDERS_CHANGED, now=now)
     for decision, account_id, changes in batch.accounts:
         before = [
             (action_id, order_id, is_by_person)
