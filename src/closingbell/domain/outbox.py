@@ -15,6 +15,7 @@ LEVELS = ("info", "warning", "error")
 
 CLOSES_STORED, DIVIDENDS_PAID, RUN_FAILED, TEST = "closes.stored", "dividends.paid", "run.failed", "test"
 EVENTS = (CLOSES_STORED, DIVIDENDS_PAID, RUN_FAILED)
+_STORING = frozenset({"daily_price_update", "refresh_prices", "price_sweep"})
 
 # What is sent to one server alone, that of the service; nothing after a question mark, for options may name another
 # server or a file of this one.
@@ -53,10 +54,10 @@ def events_of(end: RunEnd, *, stored_count: int) -> list[str]:
     found = []
     if end.status is not RunStatus.SUCCESS and end.kind not in QUIET_KINDS:
         found.append(RUN_FAILED)
-    if stored_count:
-        kinds = {"daily_price_update": CLOSES_STORED, "refresh_prices": CLOSES_STORED, "price_sweep": CLOSES_STORED}
-        kinds["dividend_processor"] = DIVIDENDS_PAID
-        found += [kinds[end.job_name]] if end.job_name in kinds else []
+    if stored_count and end.job_name in _STORING:
+        found.append(CLOSES_STORED)
+    if end.paid is not None and end.paid.payment_count:
+        found.append(DIVIDENDS_PAID)
     return found
 
 
@@ -71,7 +72,10 @@ def event_body(event: str, key: str, end: RunEnd, *, stored_count: int, now: dat
         "failed_symbols": list(end.failed_symbols[:MOST_NAMED]),
         "failed_count": len(end.failed_symbols),
     }
-    return json.dumps({"id": key, "event": event, "at": now.isoformat(), "run": run})
+    body = {"id": key, "event": event, "at": now.isoformat(), "run": run}
+    if event == DIVIDENDS_PAID and end.paid is not None:
+        body["paid"] = end.paid.in_json()
+    return json.dumps(body)
 
 
 def masked(url: str) -> str:

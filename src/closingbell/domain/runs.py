@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from closingbell.domain.paid import Paid
+
 
 class RunStatus(StrEnum):
     """The seed's four."""
@@ -77,7 +79,7 @@ class RunSummary:
 class RunEnd:
     """How a run ended, for those who must be told; ``kind`` names the kind of failure, None when all is well.
 
-    A run narrowed to chosen companies says nothing of the others.
+    A run narrowed to chosen companies says nothing of the others. ``paid`` is what a run of dividends paid.
     """
 
     run_id: int
@@ -88,6 +90,7 @@ class RunEnd:
     failed_symbols: tuple[str, ...]
     error_message: str | None
     is_narrowed: bool = False
+    paid: Paid | None = None
 
 
 def failure_kind(status: RunStatus, items: Sequence[ItemOutcome], ended_by: str | None) -> str | None:

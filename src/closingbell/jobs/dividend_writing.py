@@ -12,6 +12,7 @@ from threading import Lock
 from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
+from closingbell.domain.paid import Paid
 from closingbell.domain.payments import SPUN, BookedLeg, Changes, Leg, Reversal
 from closingbell.errors import BooksChangedError, RunLostError
 from closingbell.jobs.context import JobContext
@@ -81,6 +82,10 @@ def _commit(context: JobContext, run: Run, batch: _Batch, turns: dict[int, int |
             )
     except IntegrityError:
         raise BooksChangedError("somebody else booked one of these payments") from None
+    paid = Paid()
+    for decision, _, changes in batch.accounts:
+        paid.add(decision.waiting.symbol, changes)
+    run.paid.append(paid)
     for company_id, turn in turns.items():
         turns[company_id] = (turn or 0) + 1
     return number + sum(len(changes.bookings) for _, _, changes in batch.accounts)

@@ -14,6 +14,7 @@ import structlog
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
+from closingbell.domain.paid import Paid, paid_together
 from closingbell.domain.runs import GOOD_OUTCOMES, ItemOutcome, RunEnd, RunStatus, RunSummary, failure_kind
 from closingbell.errors import AlreadyRunningError, ClosingbellError, RunLostError, RunStoppedError
 from closingbell.jobs.context import JobContext
@@ -50,7 +51,7 @@ class Occasion:
 class Run:
     """A run under way: ``items`` collects how each company ended, ``requests`` what was sent to providers for it.
 
-    ``check()`` raises when the run is to stop.
+    ``paid`` is what each transaction of a run of dividends paid. ``check()`` raises when the run is to stop.
     """
 
     id: int
@@ -59,6 +60,7 @@ class Run:
     check: Callable[[], None]
     items: list[ItemOutcome] = field(default_factory=list)
     requests: RequestMeter = field(default_factory=RequestMeter)
+    paid: list[Paid] = field(default_factory=list)
     _counted: int = field(default=0, init=False, repr=False)
     _failed: int = field(default=0, init=False, repr=False)
     _counting: Lock = field(default_factory=Lock, init=False, repr=False, compare=False)
@@ -184,6 +186,7 @@ def _finish(
         failed_symbols=tuple(item.symbol for item in run.items if item.outcome not in GOOD_OUTCOMES),
         error_message=error_message,
         is_narrowed=bool(occasion.arguments.get("symbols")),
+        paid=paid_together(run.paid) if run.paid else None,
     )
 
     def unit(connection: Connection) -> bool:
