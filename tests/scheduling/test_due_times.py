@@ -197,7 +197,7 @@ def test_paused_job_is_skipped_until_it_is_resumed_and_not_caught_up_then(here: 
 
     # A restart in between changes nothing.
     desk.at("2027-03-10 06:00").start().at("2027-03-11 12:00")
-    control.resume_job(desk.context, {NAME: desk.job}, NAME)
+    control.resume_job(desk.context, {NAME: desk.job}, NAME, by="Ann")
     desk.at("2027-03-11 12:01").at("2027-03-12 06:00")
 
     assert desk.ticks() == {
@@ -396,7 +396,7 @@ def test_any_downtimes_leave_each_due_time_as_one_run_or_one_reason(
             if what == "pause":
                 control.pause_job(desk.context, {NAME: desk.job}, NAME, by="Ann")
             if what == "resume":
-                control.resume_job(desk.context, {NAME: desk.job}, NAME)
+                control.resume_job(desk.context, {NAME: desk.job}, NAME, by="Ann")
             desk.start() if what == "start" else desk.wake()
             newest = max(newest, desk.clock.now())
 

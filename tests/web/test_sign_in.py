@@ -132,3 +132,57 @@ def test_no_mail_leads_past_a_second_factor(site: Site) -> None:
     browser = site.as_("administrator")
     assert browser.get("/tf-rescue").status_code == 404
     assert site.browser().get("/tf-rescue").status_code == 302
+
+
+def change_password(browser: Browser, password: str, new: str) -> int:
+    browser.get("/password")
+    fields = {"password": password, "new_password": new, "new_password_confirm": new}
+    return browser.post("/password", **fields).status_code
+
+
+def test_the_own_password_is_not_guessed_from_a_session(site: Site) -> None:
+    browser = site.as_("viewer")
+    guesses = [change_password(browser, f"wrong password {number}", "another good one!") for number in range(9)]
+    browser.get("/verify")
+    assert (guesses, browser.post("/verify", password="wrong password!").status_code) == ([200] * 9, 200)
+    assert change_password(browser, PASSWORD, "another good one!") == 429
+    browser.get("/verify")
+    refused = browser.post("/verify", password=PASSWORD)
+    assert (refused.status_code, "Too many tries" in refused.get_data(as_text=True)) == (429, True)
+    # Nobody else has fewer tries for it, and looking at the page is none.
+    assert change_password(site.as_("member"), PASSWORD, "another good one!") == 302
+    assert browser.get("/password").status_code == 200
+    assert site.browser().sign_in("viewer@example.org").status_code == 302
+
+
+def test_a_right_password_that_is_given_again_uses_up_no_try(site: Site) -> None:
+    browser = site.as_("viewer")
+    for _ in range(6):
+        browser.get("/verify")
+        assert browser.post("/verify", password=PASSWORD).status_code == 302
+        assert change_password(browser, PASSWORD, "another good one!") == 302
+        assert change_password(browser, "another good one!", PASSWORD) == 302
+    assert site.house.rows(SignInTry, order="key_hash") == []
+
+
+def test_a_person_whose_tries_are_used_up_is_given_them_back_by_command(site: Site) -> None:
+    session, stranger = site.as_("viewer"), site.browser()
+    for number in range(10):
+        stranger.client.environ_base["REMOTE_ADDR"] = f"192.0.2.{number}"
+        stranger.sign_in("viewer@example.org", "wrong password!")
+        change_password(session, "wrong password!", "another good one!")
+    stranger.client.environ_base["REMOTE_ADDR"] = "192.0.2.99"
+    assert stranger.sign_in("viewer@example.org").status_code == 429
+
+    freed = site.house.command("unlock", " Viewer@Example.org", "--by", "Ann")
+
+    assert (freed.exit_code, freed.stdout) == (0, "20 tries of viewer@example.org are given back\n")
+    entry = next(row for row in site.house.rows(AuditEntry) if row.action == "unlock")
+    assert (entry.who, entry.target) == ("Ann", "viewer@example.org")
+    assert change_password(session, PASSWORD, "another good one!") == 302
+    assert stranger.sign_in("viewer@example.org", "another good one!").status_code == 302
+    again = site.house.command("unlock", "viewer@example.org")
+    assert again.stdout.startswith("no try of viewer@example.org is used up; tries are known by SECRET_KEY")
+    # A name that nobody has is counted too, and freed.
+    site.browser().sign_in("nobody@example.org", "wrong password!")
+    assert site.house.command("unlock", "nobody@example.org").stdout.startswith("1 tries of nobody@example.org")

@@ -184,7 +184,9 @@ class SchedulerViews:
         """Resume a job; one that is not paused stays as it is."""
         job = find_job(self._registry, job_id)
         _body()
-        changed = control.resume_job(current_context(), self._registry, job.name)
+        changed = control.resume_job(
+            current_context(), self._registry, job.name, by=_who(), address=request.remote_addr
+        )
         _note("resume", job=job.name, changed=changed)
         return _answer(self._job_view(job.name))
 

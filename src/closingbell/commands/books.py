@@ -84,10 +84,11 @@ def set_(name: str, format_: str, **settings: Any) -> None:
 @accounts.command("give", cls=Command)
 @click.argument("name")
 @click.argument("email")
+@by_option
 @with_appcontext
-def give(name: str, email: str) -> None:
+def give(name: str, email: str, by: str) -> None:
     """Make account NAME the own of the person with that e-mail address, whose pages show it."""
-    account = give_account(current_context(), name, email)
+    account = give_account(current_context(), name, email, by=by)
     click.echo(f"account {account.name} is {email.strip()}'s")
 
 

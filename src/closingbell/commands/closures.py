@@ -44,10 +44,11 @@ def add(mic: str, day: date, reason: str, by: str) -> None:
 @closures.command("remove", cls=Command)
 @click.argument("mic", callback=_upper)
 @click.argument("day", metavar="DATE", type=DateType())
+@by_option
 @with_appcontext
-def remove(mic: str, day: date) -> None:
+def remove(mic: str, day: date, by: str) -> None:
     """Open a closed session again: its bars are expected, and fetched by the next run."""
-    changed = remove_closure(current_context(), mic, day)
+    changed = remove_closure(current_context(), mic, day, by=by)
     click.echo(f"{mic} is open on {day}" if changed else f"{mic} was not closed on {day}")
 
 

@@ -39,10 +39,11 @@ def pause_job(job_id: str, why: str | None, by: str) -> None:
 
 @click.command("resume-job", cls=Command)
 @click.argument("job_id")
+@by_option
 @with_appcontext
-def resume_job(job_id: str) -> None:
+def resume_job(job_id: str, by: str) -> None:
     """Resume a paused job."""
-    changed = control.resume_job(current_context(), _registry(), job_id)
+    changed = control.resume_job(current_context(), _registry(), job_id, by=by)
     click.echo(f"{job_id} goes on" if changed else f"{job_id} was not paused")
 
 

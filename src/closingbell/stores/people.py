@@ -82,6 +82,12 @@ def find_person(connection: Connection, email: str) -> Person | None:
     return None if row is None else Person(*row)
 
 
+def find_signs(connection: Connection, email: str) -> tuple[int, str] | None:
+    """The number of the person of that e-mail, and the key of their sessions."""
+    row = connection.execute(select(User.id, User.fs_uniquifier).where(User.email == email)).one_or_none()
+    return None if row is None else (row.id, row.fs_uniquifier)
+
+
 def has_password(connection: Connection, user_id: int) -> bool:
     """Whether a person has a password."""
     return connection.scalar(select(User.password_hash).where(User.id == user_id)) is not None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from sqlalchemy import Connection, delete, select, update
@@ -36,6 +37,11 @@ def give_back(connection: Connection, key_hash: str, slot: int, *, taken_at: dat
     """Give a try back, unless somebody took it since."""
     row = SignInTry
     connection.execute(delete(row).where(row.key_hash == key_hash, row.slot == slot, row.tried_at == taken_at))
+
+
+def free(connection: Connection, key_hashes: Sequence[str]) -> int:
+    """Give back every try of these keys; how many there were."""
+    return connection.execute(delete(SignInTry).where(SignInTry.key_hash.in_(key_hashes))).rowcount
 
 
 def remove_old(connection: Connection, *, before: datetime, most: int) -> int:

@@ -19,7 +19,7 @@ from closingbell.jobs.context import JobContext
 from closingbell.stores import accounts, books, marks
 from closingbell.stores.accounts import AccountFacts
 from closingbell.stores.books import FX_DATES, PAY_POLICIES, BookSettings
-from closingbell.stores.people import find_person
+from closingbell.stores.people import Action, find_person, store_action
 from closingbell.usecases.reasons import checked_name
 
 DIVIDEND_PREFERENCES = ("AUTO", "SUGGEST", "OFF")
@@ -101,11 +101,20 @@ def change_account(
         raise UsageError(f"an account is called {new_name!r} already") from None
 
 
-def give_account(context: JobContext, name: str, email: str) -> AccountFacts:
+def give_account(context: JobContext, name: str, email: str, *, by: str) -> AccountFacts:
     """Make an account a person's own: they alone see it on their pages; raise UsageError where either is not there."""
     if not email.strip():
         raise UsageError("say whose account it is")
-    return change_account(context, name, owner=email)
+    marks.claim_origin(context.database, context.settings.origin, clock=context.clock)
+    now = context.wall.now()
+
+    def unit(connection: Connection) -> AccountFacts:
+        facts = _find(connection, name)
+        accounts.store_owner(connection, facts.id, _owner_id(connection, email))
+        store_action(connection, Action(checked_name(by), "give account", facts.name, email.strip()), now=now)
+        return facts
+
+    return context.database.write_unit(unit)
 
 
 def _find(connection: Connection, name: str) -> AccountFacts:

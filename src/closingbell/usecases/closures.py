@@ -10,7 +10,7 @@ from closingbell import calendars
 from closingbell.errors import UsageError
 from closingbell.jobs.context import JobContext
 from closingbell.jobs.market_time import load_session_list
-from closingbell.stores import job_log, sessions
+from closingbell.stores import job_log, people, sessions
 from closingbell.stores.marks import claim_origin
 from closingbell.stores.sessions import Closure
 from closingbell.usecases.reasons import checked_name, checked_reason
@@ -22,15 +22,36 @@ def add_closure(context: JobContext, mic: str, day: date, *, reason: str, by: st
     words = checked_reason(reason, ask="say why the exchange is closed, for those who look later")
     _require_session(context, mic, day)
     closure = Closure(mic, day, words, checked_name(by), context.clock.now())
-    return context.database.write_unit(lambda connection: _close(connection, closure))
+
+    def unit(connection: Connection) -> Closure | None:
+        known = _close(connection, closure)
+        if known is None:
+            _write_down(context, connection, "close session", mic, day, by=by, detail=words)
+        return known
+
+    return context.database.write_unit(unit)
 
 
-def remove_closure(context: JobContext, mic: str, day: date) -> bool:
+def remove_closure(context: JobContext, mic: str, day: date, *, by: str) -> bool:
     """Open a closed session again; False when it was not closed."""
     _require_session(context, mic, day)
     # Closing overwrote what is special about the session; only the calendar still knows it.
     special = {times.date: words for times, words in calendars.fetch_sessions(mic, day, day)}.get(day)
-    return context.database.write_unit(lambda connection: _reopen(context, connection, mic, day, special))
+
+    def unit(connection: Connection) -> bool:
+        if not _reopen(context, connection, mic, day, special):
+            return False
+        _write_down(context, connection, "reopen session", mic, day, by=by)
+        return True
+
+    return context.database.write_unit(unit)
+
+
+def _write_down(
+    context: JobContext, connection: Connection, what: str, mic: str, day: date, *, by: str, detail: str | None = None
+) -> None:
+    action = people.Action(checked_name(by), what, f"{mic} {day}", detail)
+    people.store_action(connection, action, now=context.wall.now())
 
 
 def list_closures(context: JobContext, mic: str | None = None) -> list[Closure]:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from sqlalchemy import Connection
+
 from closingbell.errors import UsageError
 from closingbell.jobs.context import JobContext
 from closingbell.jobs.registry import Registry, find_job
-from closingbell.stores import job_log, job_ticks
+from closingbell.stores import job_log, job_ticks, people
 from closingbell.usecases.reasons import checked_name
 
 
@@ -18,10 +20,20 @@ def pause_job(context: JobContext, registry: Registry, name: str, *, by: str, wh
     return context.database.write_unit(lambda c: job_ticks.store_paused(c, job.name, by=who, why=why, now=now))
 
 
-def resume_job(context: JobContext, registry: Registry, name: str) -> bool:
-    """Resume a paused job; due times that passed meanwhile stay skipped. False when it is not paused."""
-    job = find_job(registry, name)
-    return context.database.write_unit(lambda c: job_ticks.store_resumed(c, job.name))
+def resume_job(context: JobContext, registry: Registry, name: str, *, by: str, address: str | None = None) -> bool:
+    """Resume a paused job; due times that passed meanwhile stay skipped. False when it is not paused.
+
+    Its pause is gone then with who paused it, so who resumed it is written down beside what else people did.
+    """
+    job, now = find_job(registry, name), context.wall.now()
+
+    def unit(connection: Connection) -> bool:
+        if not job_ticks.store_resumed(connection, job.name):
+            return False
+        people.store_action(connection, people.Action(checked_name(by), "resume job", job.name, None, address), now=now)
+        return True
+
+    return context.database.write_unit(unit)
 
 
 def request_run(

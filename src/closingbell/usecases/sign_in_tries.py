@@ -12,7 +12,8 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection
 
 from closingbell.jobs.context import JobContext
-from closingbell.stores import sign_in_tries
+from closingbell.stores import people, sign_in_tries
+from closingbell.usecases.reasons import checked_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,3 +50,22 @@ def give_back(context: JobContext, tries: Sequence[Try]) -> None:
 
     if tries:
         context.database.write_unit(unit)
+
+
+def find_signs(context: JobContext, email: str) -> tuple[int, str] | None:
+    """By what tries of a person are counted besides the name: number and session key; None for nobody."""
+    with context.database.read() as connection:
+        return people.find_signs(connection, email)
+
+
+def free_tries(context: JobContext, key_hashes: Sequence[str], *, email: str, by: str) -> int:
+    """Give back all tries of these keys, which are a person's, and write it down; how many were used."""
+    now, action = context.wall.now(), people.Action(checked_name(by), "unlock", email[:200])
+
+    def unit(connection: Connection) -> int:
+        count = sign_in_tries.free(connection, key_hashes)
+        if count:
+            people.store_action(connection, action, now=now)
+        return count
+
+    return context.database.write_unit(unit)

@@ -22,7 +22,7 @@ _SENTENCES = {
     404: ("There is nothing here", "It may have been removed, or the address is wrong."),
     405: ("That is not done here", "Use the buttons of the page."),
     413: ("That is too large", "A file has at most 16 MB."),
-    429: ("Too many tries", "Wait a minute, then try again."),
+    429: ("Too many tries", "Wait, an hour at most, and try again; closingbell unlock gives tries back at once."),
 }
 
 _log = structlog.get_logger(__name__)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
+from flask_security import current_user
 
 from closingbell.errors import UsageError
 from closingbell.jobs.context import current_context
@@ -56,8 +57,7 @@ def _do(registry: Registry, job: Job, what: str) -> str:
         changed = control.pause_job(context, registry, job.name, by=who, why=why)
         note("pause job", job.name, why)
         return f"{job.name} is paused." if changed else f"{job.name} was paused already."
-    changed = control.resume_job(context, registry, job.name)
-    note("resume job", job.name)
+    changed = control.resume_job(context, registry, job.name, by=current_user.email, address=request.remote_addr)
     return f"{job.name} goes on." if changed else f"{job.name} was not paused."
 
 

@@ -16,7 +16,8 @@ from ipaddress import IPv6Address, ip_address
 from typing import Any
 
 from email_validator import EmailNotValidError, validate_email
-from flask import Flask, Response, abort, after_this_request, g, request, session
+from flask import Flask, Response, abort, after_this_request, g, make_response, request, session
+from flask_security import current_user
 from flask_security.signals import user_authenticated
 from itsdangerous import BadData, URLSafeTimedSerializer
 
@@ -28,14 +29,27 @@ FOR_ONE_PERSON = Limit(10, timedelta(hours=1))
 KNOWN_FOR = timedelta(days=180)
 COOKIE = "closingbell_known"
 _CODE_ENDPOINT = "security.two_factor_token_validation"
+# Where a person who is signed in gives the password again: whoever has their session does not have it.
+_PASSWORD_ENDPOINTS = ("security.change_password", "security.verify")
 
 
 def limit_sign_in(app: Flask, secret_key: str) -> None:
-    """Count the tries of the sign-in and of its second step; those that succeed are given back."""
+    """Count the tries of the sign-in, its second step, and the password given again; what succeeds is given back."""
     limits = _Limits(secret_key, is_secure=bool(app.config["SESSION_COOKIE_SECURE"]))
-    for endpoint in ("security.login", _CODE_ENDPOINT):
+    for endpoint in ("security.login", _CODE_ENDPOINT, *_PASSWORD_ENDPOINTS):
         app.view_functions[endpoint] = limits.on(app.view_functions[endpoint])
     user_authenticated.connect(limits.succeeded, app, weak=False)
+
+
+def keys_of(secret_key: str, email: str, signs: tuple[int, str] | None) -> list[str]:
+    """Every key by which tries of a person are counted: of the name, of codes, and of the password given again.
+
+    ``signs`` are the person's number and session key, None where nobody has the name.
+    """
+    limits = _Limits(secret_key, is_secure=False)
+    told = [("person", _name(email))]
+    told += [] if signs is None else [("password", str(signs[0])), ("code", signs[1])]
+    return [limits.key(kind, text) for kind, text in told]
 
 
 class _Limits:
@@ -58,14 +72,17 @@ class _Limits:
                 if taken is None:
                     abort(429)
                 g.sign_in_tries.append(taken)
-            return view(*args, **more)
+            answer = view(*args, **more)
+            if request.endpoint in _PASSWORD_ENDPOINTS and _is_done(make_response(answer)):
+                give_back(current_context(), g.pop("sign_in_tries", []))
+            return answer
 
         return limited
 
     def succeeded(self, _app: Flask, user: Any, **_more: Any) -> None:
         """Give the request's tries back, and know the browser from now on."""
         give_back(current_context(), g.pop("sign_in_tries", []))
-        value = self._cookies.dumps([self._key("person", user.email), secrets.token_hex(8)])
+        value = self._cookies.dumps([self.key("person", user.email), secrets.token_hex(8)])
 
         @after_this_request
         def know(response: Response) -> Response:
@@ -77,15 +94,18 @@ class _Limits:
     def _counts(self) -> Iterator[tuple[str, Limit]]:
         """What this try counts against, the address first: one that has no try left uses up nobody's."""
         if request.endpoint == _CODE_ENDPOINT:
-            yield self._key("address", _network()), FROM_ONE_ADDRESS
-            yield self._key("code", str(session.get("tf_user_id", _network()))), FOR_ONE_PERSON
+            yield self.key("address", _network()), FROM_ONE_ADDRESS
+            yield self.key("code", str(session.get("tf_user_id", _network()))), FOR_ONE_PERSON
             return
-        person = self._key("person", _name_tried())
+        if request.endpoint in _PASSWORD_ENDPOINTS:
+            yield self.key("password", str(current_user.id)), FOR_ONE_PERSON
+            return
+        person = self.key("person", _name_tried())
         known = self._known_as(person)
         if known is not None:
-            yield self._key("browser", known), FOR_ONE_PERSON
+            yield self.key("browser", known), FOR_ONE_PERSON
             return
-        yield self._key("address", _network()), FROM_ONE_ADDRESS
+        yield self.key("address", _network()), FROM_ONE_ADDRESS
         yield person, FOR_ONE_PERSON
 
     def _known_as(self, person: str) -> str | None:
@@ -98,18 +118,28 @@ class _Limits:
             return None
         return str(number) if whose == person else None
 
-    def _key(self, kind: str, text: str) -> str:
+    def key(self, kind: str, text: str) -> str:
+        """Whose tries, as they are counted: nobody reads it back."""
         return hmac.new(self._secret, f"{kind}:{text}".encode(), hashlib.sha256).hexdigest()
 
 
 def _name_tried() -> str:
     """The e-mail as the sign-in reads it: another spelling of one has no tries of its own."""
     told: Any = request.get_json(silent=True) if request.is_json else request.form
-    text = str(told.get("email", "") if hasattr(told, "get") else "").strip()[:254]
+    return _name(str(told.get("email", "") if hasattr(told, "get") else ""))
+
+
+def _name(text: str) -> str:
+    text = text.strip()[:254]
     try:
         return validate_email(text, check_deliverability=False).normalized.lower()
     except EmailNotValidError:
         return text.lower()
+
+
+def _is_done(answer: Response) -> bool:
+    """Whether the password was right: then the person is sent on, a program is answered with 200."""
+    return answer.status_code == 302 or (answer.is_json and answer.status_code == 200)
 
 
 def _network() -> str:
