@@ -8,6 +8,7 @@ from itertools import count
 from pathlib import Path
 
 from prometheus_client.parser import text_string_to_metric_families
+from sqlalchemy import event
 
 from closingbell.jobs.intraday_updater import update_intraday_prices
 from closingbell.jobs.maintenance import run_log_retention
@@ -139,6 +140,21 @@ def test_age_of_a_price_counts_from_its_close_or_from_when_it_was_told(site: Sit
     house.at("2012-12-03 11:10")
     # Told ten minutes ago, while the session runs.
     assert 'closingbell_price_age_seconds{mic="XNYS"} 600.0' in text_of(site).splitlines()
+
+
+def test_scrape_counts_no_runs(site: Site) -> None:  # noqa: F811
+    house = site.house
+    house.hold("AAPL", since="2012-11-29")
+    house.run()
+    sent: list[str] = []
+    event.listen(site.context.database.engine, "before_cursor_execute", lambda *told: sent.append(told[2]))
+    text_of(site)
+
+    asked = [statement for statement in sent if "FROM job_log" in statement]
+    # The newest runs of each job, found by an index; never all of them.
+    assert asked
+    assert [one for one in asked if "LIMIT" not in one or "count(" in one] == []
+    assert len([one for one in sent if "FROM run_total" in one]) == 1
 
 
 # name, kind and labels of everything that a scraper is told.

@@ -20,6 +20,7 @@ from closingbell.providers import guests
 from closingbell.providers.base import CALENDAR, DAILY, MINUTES, QUOTES
 from closingbell.providers.budget import RequestBudget
 from closingbell.providers.health import HealthBook
+from closingbell.providers.meter import RequestMeter, metered
 from closingbell.providers.registry import open_chain, require_known, survey
 from closingbell.utils.clock import FixedClock
 from tests.providers.stubs import DAY, NOW, StubProvider
@@ -209,6 +210,25 @@ def test_closed_provider_that_was_asked_leaves_no_file_open(tmp_path: Path) -> N
     budget.acquire()
     budget.close()
     assert files_of_the_budget() == 0
+
+
+def test_requests_of_another_packages_provider_count_for_the_run_that_asks(install: Install) -> None:
+    """It tells no more than a total, which other runs raise as well."""
+    stub = StubProvider("acme", closes={"AAPL": 1_000_000})
+    stub.request_count = 7
+    install(acme=lambda _: stub)
+    chain = open_chain(settings("acme"))
+    one, other = RequestMeter(), RequestMeter()
+
+    for meter, times in ((one, 2), (other, 1), (one, 1)):
+        with metered(meter):
+            for _ in range(times):
+                chain.fetch_daily("AAPL", first=DAY, now=NOW)
+    stub.error = SourceDownError("no route")
+    with metered(other), pytest.raises(SourceDownError):
+        chain.fetch_daily("AAPL", first=DAY, now=NOW)
+
+    assert (one.by_provider, other.by_provider) == ({"acme": 3}, {"acme": 2})
 
 
 def test_survey_tells_each_state(install: Install) -> None:
