@@ -34,6 +34,7 @@ def _addresses(served: Served) -> list[str]:
         "/portfolio/1",
         "/portfolio/1/dividends",
         "/portfolio/1/payments/2",
+        "/portfolio/1/suggestions/2/accept",
         "/portfolio/1/orders",
         "/portfolio/1/orders/new",
         "/portfolio/1/orders/1/delete",
@@ -61,6 +62,10 @@ def filled(served: Served) -> Served:
     house.command("create-token", "reports", "--scope", "read")
     house.run()
     assert house.command("run-dividend-processor").exit_code == 0
+    # From now on Ann wants to be asked, about IBM's dividend first.
+    house.command("accounts", "set", "Ann", "--dividends", "SUGGEST")
+    house.orders("2012-09-04,BUY,IBM,10,195.00,0,USD")
+    house.run()
     return served
 
 

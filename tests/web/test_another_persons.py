@@ -16,7 +16,16 @@ from sqlalchemy import insert, update
 from werkzeug.routing import Rule
 
 from closingbell import web
-from closingbell.models import Account, ApiToken, DividendPayment, MessageAddress, Notification, Order, User
+from closingbell.models import (
+    Account,
+    ApiToken,
+    CorporateActionRow,
+    DividendPayment,
+    MessageAddress,
+    Notification,
+    Order,
+    User,
+)
 from closingbell.usecases.messages import add_address
 from closingbell.usecases.people import create_token
 from closingbell.web.guard import Right, right_of_view
@@ -32,7 +41,7 @@ PERSONAL_FIELDS = {("pages.read_notifications", "POST", "id")}
 COMMON = frozenset(
     {
         "name", "what", "decision", "run_id", "action_id", "bar_id", "symbol", "release", "filename", "form",
-        "record_id", "change",
+        "record_id", "change", "choice",
     }
 )  # fmt: skip
 CAPABILITIES = frozenset({"secret", "token"})
@@ -75,6 +84,8 @@ COMMON_FIELDS = frozenset(
 )
 NOT_THERE = 999_999
 ORDERS = "2012-09-04,DEPOSIT,,,100000,0,USD 2012-09-04,BUY,AAPL,20,675.00,4.95,USD"
+# What is nobody's own in an address that names an account.
+OTHERWISE = {"action_id": 1, "choice": "dismiss"}
 
 
 @dataclass
@@ -88,13 +99,17 @@ class Two:
 
 @pytest.fixture
 def two(site: Site) -> Two:
-    """Two accounts with the same orders and payments, and a message to each person and a token of each."""
+    """Two accounts with the same orders, payments and suggestions, and a message to each person and a token of each."""
     house = site.house
     for name, email in (("Ann", "member@example.org"), ("Bob", "viewer@example.org")):
         house.orders(ORDERS, account=name)
         assert house.command("accounts", "give", name, email).exit_code == 0
     house.run()
     assert house.command("run-dividend-processor").exit_code == 0
+    for name in ("Ann", "Bob"):
+        assert house.command("accounts", "set", name, "--dividends", "SUGGEST").exit_code == 0
+        house.orders("2012-09-04,BUY,IBM,10,195.00,0,USD", account=name)
+    house.run()
     people = {one.email.partition("@")[0]: one.id for one in house.rows(User)}
     for role in ("member", "viewer"):
         add_address(site.context, email=f"{role}@example.org", url=f"ntfy://{role}", level="info")
@@ -116,8 +131,11 @@ def ids_of(site: Site, name: str, user_id: int) -> dict[str, int]:
     return {
         "account_id": account.id,
         "address_id": address.id,
-        # The purchase: the deposit comes before it.
-        "order_id": max(one.id for one in site.house.rows(Order) if one.account_id == account.id),
+        # The purchase of Apple, which nothing is suggested of: the deposit comes before it.
+        "order_id": sorted(one.id for one in site.house.rows(Order) if one.account_id == account.id)[1],
+        "action_id": next(
+            one.id for one in site.house.rows(CorporateActionRow) if one.company_id == site.house.company("IBM").id
+        ),
         "payment_id": min(one.id for one in site.house.rows(DividendPayment) if one.account_id == account.id),
         "token_id": token.id,
         "id": message.id,
@@ -130,7 +148,7 @@ def named_in(rule: Rule) -> list[str]:
 
 
 def path_of(rule: Rule, ids: Mapping[str, int]) -> str:
-    return re.sub(r"<(?:[^:>]*:)?([a-z_]+)>", lambda found: str(ids[found[1]]), rule.rule)
+    return re.sub(r"<(?:[^:>]*:)?([a-z_]+)>", lambda found: str({**OTHERWISE, **ids}[found[1]]), rule.rule)
 
 
 def not_own(names: list[str], two: Two) -> Iterator[tuple[dict[str, int], dict[str, int]]]:
@@ -226,7 +244,7 @@ def test_a_query_changes_nobodys_account(two: Two) -> None:
 def test_ones_own_id_is_answered_on_the_same_routes(two: Two) -> None:
     browser = two.site.as_("member")
     of_own = [(rule, method) for rule, method in routes(two.site) if named_in(rule)]
-    ends = ("/delete", "/revoke")
+    ends = ("/delete", "/revoke", ":choice>")
     # What ends something comes last.
     for rule, method in sorted(of_own, key=lambda one: (one[1], one[0].rule.endswith(ends))):
         status, _ = ask(browser, method, path_of(rule, two.ann))

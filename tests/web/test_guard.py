@@ -27,6 +27,7 @@ VALUES = {
     "name": "daily_price_update",
     "what": "run",
     "decision": "apply",
+    "choice": "accept",
     "run_id": "1",
     "secret": "x",
     "symbol": "AAPL",

@@ -30,6 +30,7 @@ from closingbell.web import (
     records,
     runs,
     settings,
+    suggestions,
     tokens,
     welcome,
 )
@@ -70,6 +71,7 @@ def add_pages(app: Flask, registry: Registry) -> None:
     portfolio.add_routes(pages)
     orders.add_routes(pages)
     payments.add_routes(pages)
+    suggestions.add_routes(pages)
     notifications.add_routes(pages)
     settings.add_routes(pages, registry)
     addresses.add_routes(pages)

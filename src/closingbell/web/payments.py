@@ -18,6 +18,7 @@ from closingbell.queries.own_accounts import OwnAccount, find_own_account
 from closingbell.queries.payments import PaymentFilter, explain_payment, list_payments
 from closingbell.queries.portfolio import Amount
 from closingbell.web.guard import Right, needs
+from closingbell.web.suggestions import suggestions_of
 
 LISTED = 200
 _ACCOUNT = "/portfolio/<int(max=9223372036854775807):account_id>"
@@ -40,7 +41,7 @@ def add_routes(pages: Blueprint) -> None:
 
 @needs(Right.MEMBER)
 def show_dividends(account_id: int) -> ResponseReturnValue:
-    """What is coming by month, and what was paid, the newest first."""
+    """What is coming by month, what is only suggested, and what was paid, the newest first."""
     own, context = _own(account_id), current_context()
     today = context.clock.now().date()
     lines = load_calendar(context.database, as_of=today, account=own.name)
@@ -49,6 +50,7 @@ def show_dividends(account_id: int) -> ResponseReturnValue:
         own=own,
         months=by_month(lines, today),
         undated=[one for one in lines if one.pay_date is None],
+        suggested=suggestions_of(own),
         paid=list_payments(context.database, PaymentFilter(account=own.name), limit=LISTED),
     )
 
