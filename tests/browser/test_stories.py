@@ -10,7 +10,7 @@ from pathlib import Path
 from time import time
 
 from passlib.totp import TOTP
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 
 from closingbell.models import DividendPayment, Order
 from closingbell.replay import RecordedMarket
@@ -192,3 +192,20 @@ def test_a_held_split_is_applied_and_changes_the_shares(
     page.goto(f"{served.url}/portfolio")
     page.get_by_role("link", name="Ann").click()
     expect(page.get_by_role("region", name="Positions")).to_contain_text("1,324.00")
+
+
+def test_the_first_page_tells_the_readers_own_time(served: Served, chromium: Browser, page: Page) -> None:
+    served.house.hold("AAPL", since="2012-11-29")
+    served.house.run()
+    served.sign_in(page)
+    # 09:30 in New York is 14:30 in UTC, and half past three in the morning of the next day in Auckland.
+    for zone, words in (
+        ("Pacific/Auckland", "in 2 days · 2012-12-03 09:30 EST · 2012-12-04 03:30 here, 14:30 UTC"),
+        ("Europe/Berlin", "in 2 days · 2012-12-03 09:30 EST · 15:30 here, 14:30 UTC"),
+        ("America/New_York", "in 2 days · 2012-12-03 09:30 EST · 14:30 UTC"),
+    ):
+        context = chromium.new_context(storage_state=page.context.storage_state(), timezone_id=zone)
+        one = context.new_page()
+        one.goto(served.url)
+        expect(one.locator("article", has=one.get_by_role("heading", name="XNYS"))).to_contain_text(words)
+        context.close()

@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
 
 from sqlalchemy import insert
 
 from closingbell.models import AuditEntry, JobLog, JobRequest, JobState
 from closingbell.usecases import people
-from closingbell.web import runs
+from closingbell.web import looks, runs
 from tests.web.conftest import PASSWORD, Site
 
 
@@ -28,7 +29,10 @@ def test_now_shows_the_newest_closes_and_the_market(site: Site) -> None:
     text = plain_text(site.as_("viewer").text("/"))
 
     assert "4 of 4" in text
-    assert "XNYS Closed after the close Opens 2012-12-03 09:30 EST Closes 2012-12-03 16:00 EST" in text
+    assert (
+        "XNYS Closed after the close Opens in 2 days · 2012-12-03 09:30 EST · 14:30 UTC "
+        "Closes in 2 days · 2012-12-03 16:00 EST · 21:00 UTC" in text
+    )
     assert "Newest closed session: Fri 2012-11-30" in text
 
 
@@ -38,7 +42,44 @@ def test_now_names_a_holiday_and_a_half_day(site: Site) -> None:
     site.house.at("2012-11-22 12:00")
     text = plain_text(site.as_("viewer").text("/"))
     # Thanksgiving, and the Friday after it that ends at one o'clock.
-    assert "Closed Thanksgiving half day Opens 2012-11-23 09:30 EST Closes 2012-11-23 13:00 EST" in text
+    assert (
+        "Closed Thanksgiving half day Opens in 21 h · 2012-11-23 09:30 EST · 14:30 UTC "
+        "Closes in 25 h · 2012-11-23 13:00 EST · 18:00 UTC" in text
+    )
+
+
+def test_now_says_when_a_job_is_due_in_words_and_in_two_zones(site: Site) -> None:
+    site.house.hold("AAPL", since="2012-11-29")
+    site.house.run()
+    site.house.at("2012-12-03 14:25")
+    text = plain_text(site.as_("viewer").text("/"))
+    assert "in 2 h 5 min 2012-12-03 16:30 EST · 21:30 UTC " in text
+    assert "Times are New York's. As of 2012-12-03 14:25 EST · 19:25 UTC" in text
+
+
+def test_an_instant_whose_day_is_another_in_utc_says_so() -> None:
+    at = datetime(2012, 12, 1, 1, 30, tzinfo=UTC)
+    assert str(looks.everywhere(at)) == (
+        '<time datetime="2012-12-01T01:30:00+00:00">2012-11-30 20:30 EST</time> · '
+        '<span class="dim" data-here="2012-12-01T01:30:00+00:00">2012-12-01 01:30 UTC</span>'
+    )
+    assert looks.everywhere(None, "not planned") == "not planned"
+
+
+def test_how_far_off_something_is() -> None:
+    told = {seconds: looks.in_words(seconds) for seconds in (-5, 0, 59, 60, 3599, 7200, 7500, 36_060, 172_799, 172_800)}
+    assert told == {
+        -5: "now",
+        0: "now",
+        59: "in less than a minute",
+        60: "in 1 min",
+        3599: "in 59 min",
+        7200: "in 2 h",
+        7500: "in 2 h 5 min",
+        36_060: "in 10 h",
+        172_799: "in 47 h",
+        172_800: "in 2 days",
+    }
 
 
 def test_a_member_is_led_to_the_messages(site: Site) -> None:

@@ -43,6 +43,8 @@ def add_looks(app: Flask, frame: Sequence[tuple[str, str, Right]]) -> None:
     """Filters of the templates, and what every page is given; ``frame`` are the pages that its head leads to."""
     for name, function in (
         ("moment", moment),
+        ("everywhere", everywhere),
+        ("ahead", ahead),
         ("day", day),
         ("count", count),
         ("seconds", seconds),
@@ -73,6 +75,36 @@ def moment(at: datetime | None, otherwise: str = "never") -> Markup | str:
     shown = at.astimezone(NEW_YORK).strftime("%Y-%m-%d %H:%M %Z")
     # Digits and letters only: nothing to escape, and a page shows hundreds of these.
     return Markup(f'<time datetime="{at.astimezone(UTC).isoformat(timespec="seconds")}">{shown}</time>')  # noqa: S704
+
+
+def everywhere(at: datetime | None, otherwise: str = "never") -> Markup | str:
+    """An instant in New York time and in UTC, with the day where it is another; a script adds the reader's own."""
+    if at is None:
+        return otherwise
+    utc, new_york = at.astimezone(UTC), at.astimezone(NEW_YORK)
+    shown = f"{utc:%H:%M} UTC" if utc.date() == new_york.date() else f"{utc:%Y-%m-%d %H:%M} UTC"
+    return Markup('{} · <span class="dim" data-here="{}">{}</span>').format(moment(at), utc.isoformat(), shown)
+
+
+def ahead(at: datetime | None, now: datetime) -> Markup | str:
+    """How far off an instant is, in words (``in 2 h 5 min``); nothing of one that is not known."""
+    if at is None:
+        return ""
+    said = in_words((at - now).total_seconds())
+    return Markup('<span data-ahead="{}">{}</span>').format(at.astimezone(UTC).isoformat(), said)
+
+
+def in_words(ahead_s: float) -> str:
+    """``now``, ``in 5 min``, ``in 2 h 5 min``, ``in 17 h``, ``in 3 days``; cut, never rounded up."""
+    minutes = int(ahead_s // 60)
+    if minutes < 1:
+        return "now" if ahead_s <= 0 else "in less than a minute"
+    if minutes < 60:
+        return f"in {minutes} min"
+    hours, minutes = divmod(minutes, 60)
+    if hours < 10 and minutes:
+        return f"in {hours} h {minutes} min"
+    return f"in {hours} h" if hours < 48 else f"in {hours // 24} days"
 
 
 def day(on: date | None, otherwise: str = "none") -> str:
