@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from closingbell.models import OutboxMessage
+from closingbell.models import DividendPayment, LedgerEntry, Order, OutboxMessage
+from closingbell.queries.audit import audit
 from closingbell.stores.database import open_database
 from closingbell.usecases import messages
+from closingbell.usecases.orders import delete_order
 from tests.dividend_desk import Desk
 
 Make = Callable[..., Desk]
@@ -72,3 +75,42 @@ def test_programs_are_told_of_what_was_paid_and_not_of_what_is_only_owed(make: M
     desk.carry_out({"do": "event_cancel", "id": "y"})
     desk.run("2024-04-04")
     assert len(desk.rows(OutboxMessage)) == 2
+
+
+def audited(desk: Desk) -> list[str]:
+    """What the audit names; tables here have no triggers, and the desk keeps no summaries of its closes."""
+    kept = [line for line in audit(desk.database) if line.check not in {"append-only", "summaries"}]
+    return [text for line in kept for text in line.differences]
+
+
+def test_person_takes_reinvested_shares_out_and_they_stay_out(make: Make) -> None:
+    desk = make({"id": "A", "currency": "USD", "reinvest": True})
+    desk.close("XX", "2024-04-02", "40.00")
+    later = XX | {"id": "later", "ex_date": "2024-04-09", "pay_date": "2024-04-10"}
+    desk.carry_out(later)
+    desk.run("2024-04-02")
+    desk.run("2024-04-12")
+    assert desk.positions()["A"]["XX"] == Decimal("10.125")
+    # 0.125 shares at 40.00; 10.125 shares were paid 0.50 each, half a cent up.
+    assert desk.cash_log() == {"x/A": ["5.0000", "-5.0000"], "y/A": ["1.0000"], "later/A": ["5.0600"]}
+    [bought] = [row for row in desk.rows(Order) if row.source == "dividend"]
+
+    delete_order(desk.context, bought.id, by="Ann")
+    [leg] = [row for row in desk.rows(DividendPayment) if row.leg == "DRIP"]
+    assert (leg.is_active, leg.reversal_reason) == (None, "the shares that it bought were taken out by Ann")
+    booked = [(row.name, row.amount) for row in desk.rows(LedgerEntry) if row.order_id == bought.id]
+    assert booked == [
+        ("Cash", Decimal(-5)),
+        ("Securities", Decimal(5)),
+        ("Cash", Decimal(5)),
+        ("Securities", Decimal(-5)),
+    ]
+    assert audited(desk) == []
+    desk.run("2024-04-13")
+    desk.run("2024-04-14")
+
+    assert desk.positions()["A"]["XX"] == Decimal(10)
+    assert len([row for row in desk.rows(Order) if row.source == "dividend"]) == 1
+    assert desk.cash_log()["later/A"] == ["5.0600", "-5.0600", "5.0000"]
+    assert desk.cash()["A"] == {"USD": Decimal(11)}
+    assert audited(desk) == []

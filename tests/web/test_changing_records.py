@@ -248,14 +248,15 @@ def test_what_cannot_be_of_an_order_is_said(kept: Site) -> None:
     assert (status, "would hold -5.00 AAPL" in text) == (422, True)
 
 
-def test_an_order_that_a_dividend_made_goes_with_it_alone(kept: Site) -> None:
+def test_an_order_that_a_spin_off_made_goes_with_it_alone(kept: Site) -> None:
     with kept.context.database.write() as connection:
-        connection.execute(update(Order).where(Order.id == 2).values(source="dividend"))
+        made = {"source": "spin-off", "source_key": "spin-off:7:1:1"}
+        connection.execute(update(Order).where(Order.id == 2).values(**made))
     status, text = answer(kept.as_("administrator"), "/records/orders/2/delete")
-    assert (status, "made by a dividend payment and goes with it" in text) == (422, True)
+    assert (status, "follows from a spin-off" in text) == (422, True)
     assert kept.house.rows(Order, order="id")[1].deleted_at is None
     refused = kept.house.command("orders", "delete", "2")
-    assert (refused.exit_code != 0, "made by a dividend payment" in refused.output) == (True, True)
+    assert (refused.exit_code != 0, "follows from a spin-off" in refused.output) == (True, True)
 
 
 # --- People.

@@ -9,9 +9,9 @@ from typing import Any
 from sqlalchemy import Connection, delete, select
 
 from closingbell.domain.money import MONEY_SCALE, PRICE_SCALE, QUANTITY_SCALE, from_scaled
-from closingbell.domain.payments import BookedLeg, Link
+from closingbell.domain.payments import BookedLeg, Link, Reversal
 from closingbell.models import DividendChoice, DividendLink, Order
-from closingbell.stores import orders
+from closingbell.stores import books, orders, payments
 from closingbell.stores.dividend_progress import SETTINGS_CHANGED, mark
 from closingbell.stores.upsert import in_groups, table_of, upsert
 
@@ -38,6 +38,21 @@ def store_purchases(
         numbers |= {(account_id, key): number for account_id, key, number in found}
     orders.post(connection, numbers.values(), now=now, follows_dividend=True)
     return [(company_id, leg._replace(order_id=numbers[leg.account_id, _key(leg)])) for company_id, leg in legs]
+
+
+def take_out_purchase(connection: Connection, account_id: int, order_id: int, *, by: str, now: datetime) -> None:
+    """Take the DRIP leg back whose order a person deletes in the same transaction.
+
+    Nothing is bought again for that dividend: a version of the leg is on record. The leg itself has no entries, the
+    order has them.
+    """
+    leg = payments.find_purchase(connection, account_id, order_id)
+    if leg is None:
+        return
+    lock_date = books.load_book_settings(connection).lock_date
+    day = orders.open_date(leg.value_date, lock_date, now)
+    reason = f"the shares that it bought were taken out by {by}"[:200]
+    payments.store_reversals(connection, [Reversal(leg, day, reason)], now=now, run_id=None)
 
 
 def _key(leg: BookedLeg) -> str:

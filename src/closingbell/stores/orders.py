@@ -155,7 +155,7 @@ def post(
         _mark(connection, [order.id for order in found], posted_at=now)
         entries: list[Entry] = []
         for order in found:
-            entries += entries_of(order, value_date=_open_date(order.trade_date, lock_date, now))
+            entries += entries_of(order, value_date=open_date(order.trade_date, lock_date, now))
         ledger.store_entries(connection, entries, now=now)
         if not follows_dividend:
             _recheck(connection, found, now)
@@ -193,7 +193,7 @@ def reverse(
         _mark(connection, ids, reversed_at=now)
         booked = [e for e in ledger.load_entries(connection, order_ids=ids) if not e.group_key.endswith(":reversal")]
         entries = [
-            back._replace(value_date=_open_date(back.value_date, lock_date, now)) for back in reversed_entries(booked)
+            back._replace(value_date=open_date(back.value_date, lock_date, now)) for back in reversed_entries(booked)
         ]
         ledger.store_entries(connection, entries, now=now)
         done += ids
@@ -294,7 +294,7 @@ def _mark(connection: Connection, ids: Sequence[int], **values: datetime) -> Non
         connection.execute(update(table_of(Order)).where(_ORDER.id.in_(ids)).values(**values))
 
 
-def _open_date(day: date, lock_date: date | None, now: datetime) -> date:
+def open_date(day: date, lock_date: date | None, now: datetime) -> date:
     """``day``, or today where the books are closed up to it; the first open day at the earliest."""
     if lock_date is None or day > lock_date:
         return day

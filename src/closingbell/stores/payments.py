@@ -165,6 +165,13 @@ def load_standing_legs(connection: Connection, legs: Iterable[Leg]) -> list[Book
     return [_leg(values) for values in connection.execute(query)]
 
 
+def find_purchase(connection: Connection, account_id: int, order_id: int) -> BookedLeg | None:
+    """The standing DRIP leg of an account that made this order."""
+    query = select(*_FIELDS).where(_PAY.account_id == account_id, _PAY.leg == Leg.DRIP.value, _PAY.is_active == 1)
+    values = connection.execute(query.where(_PAY.order_id == order_id)).one_or_none()
+    return None if values is None else _leg(values)
+
+
 def _leg(values: Sequence[Any]) -> BookedLeg:
     leg = BookedLeg(*values)
     return leg._replace(leg=_LEGS[leg.leg], rounding=_ROUNDINGS[leg.rounding])

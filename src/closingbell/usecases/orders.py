@@ -20,10 +20,19 @@ from closingbell.domain.positions import KEEP, lowest_position
 from closingbell.errors import UnknownAccountError, UsageError
 from closingbell.jobs.context import JobContext
 from closingbell.jobs.market_time import load_session_list
-from closingbell.stores import accounts, actions, books, companies, marks, orders, positions, spin_offs
+from closingbell.stores import (
+    accounts,
+    actions,
+    books,
+    companies,
+    dividend_writing,
+    marks,
+    orders,
+    positions,
+    spin_offs,
+)
 from closingbell.stores.accounts import AccountFacts
 from closingbell.stores.companies import CompanyFacts
-from closingbell.stores.dividend_writing import SOURCE as OF_DIVIDENDS
 from closingbell.usecases.reasons import checked_name
 
 _LONGEST_KEY = 64
@@ -95,7 +104,10 @@ def enter_order(
 
 
 def delete_order(context: JobContext, order_id: int, *, by: str, allow_short: bool = False) -> orders.StoredOrder:
-    """Mark an order deleted and reverse what it booked; raise UsageError where that cannot be."""
+    """Mark an order deleted and reverse what it booked; raise UsageError where that cannot be.
+
+    Of shares that were bought for a dividend the cash stays, and no later run buys again for it.
+    """
     marks.claim_origin(context.database, context.settings.origin, clock=context.clock)
     now = context.clock.now()
 
@@ -107,13 +119,11 @@ def delete_order(context: JobContext, order_id: int, *, by: str, allow_short: bo
             raise UsageError(f"order {order_id} was deleted already")
         if order.source == spin_offs.SOURCE:
             raise UsageError(_follows_from_spin_off(order))
-        if order.source == OF_DIVIDENDS:
-            raise UsageError(
-                f"order {order_id} was made by a dividend payment and goes with it: cancel the corporate action, or "
-                "stop reinvesting in the account, and the next dividend run takes it back"
-            )
+        account = _account(connection, order.account)
         if order.symbol is not None and order.type in INCOMING and not allow_short:
-            _refuse_short(connection, _account(connection, order.account), order.symbol, [], without=order)
+            _refuse_short(connection, account, order.symbol, [], without=order)
+        if order.source == dividend_writing.SOURCE:
+            dividend_writing.take_out_purchase(connection, account.id, order_id, by=by, now=now)
         orders.store_deleted(connection, order_id, by=checked_name(by), now=now)
         found = orders.find_order(connection, order_id)
         assert found is not None
