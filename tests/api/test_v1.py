@@ -6,15 +6,16 @@ import io
 import json
 import re
 from dataclasses import dataclass
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 from pyarrow import parquet
-from sqlalchemy import update
+from sqlalchemy import delete, insert, select, update
 from werkzeug.test import TestResponse
 
-from closingbell.models import Order, PriceHistory
+from closingbell.models import Notification, Order, PriceHistory, User
 from closingbell.usecases import people
 from tests.web.conftest import Site, _quick_hash, site, sqlite_tables_url  # noqa: F401
 
@@ -113,12 +114,89 @@ def test_what_has_not_changed_is_not_sent_again(program: Program) -> None:
     first = program.call("GET", "/companies/AAPL/bars")
     again = program.call("GET", "/companies/AAPL/bars", headers={"If-None-Match": first.headers["ETag"]})
     assert (again.status_code, again.data) == (304, b"")
-    dated = program.call("GET", "/companies/AAPL/bars?format=csv")
-    assert dated.headers["Last-Modified"].startswith("Fri, 30 Nov 2012 21:31:")
-    unchanged = program.call(
+
+
+def test_bars_say_when_they_were_fetched_and_only_their_fingerprint_decides(program: Program) -> None:
+    for form in ("json", "csv", "parquet"):
+        dated = program.call("GET", f"/companies/AAPL/bars?format={form}")
+        assert dated.headers["Last-Modified"].startswith("Fri, 30 Nov 2012 21:31:"), form
+    with program.site.context.database.write() as connection:
+        connection.execute(delete(PriceHistory).where(PriceHistory.date == date(2012, 11, 29)))
+    again = program.call(
         "GET", "/companies/AAPL/bars?format=csv", headers={"If-Modified-Since": dated.headers["Last-Modified"]}
     )
-    assert unchanged.status_code == 304
+    assert again.status_code == 200
+    assert "2012-11-29" not in again.get_data(as_text=True)
+    # What is paid later changes adjusted bars, and no bar is fetched for it.
+    adjusted = program.call("GET", "/companies/AAPL/bars?format=csv&adjusted=true")
+    assert "Last-Modified" not in adjusted.headers
+
+
+def test_a_file_of_bars_is_whole_or_says_where_it_goes_on(program: Program) -> None:
+    whole = program.call("GET", "/companies/AAPL/bars?format=csv")
+    assert "Link" not in whole.headers
+    # September has 19 sessions, October 21 without those of the storm, November 21.
+    assert len(whole.get_data(as_text=True).splitlines()) == 1 + 61
+    part = program.call("GET", "/companies/AAPL/bars?from=2012-11-27&format=csv&limit=2")
+    assert part.headers["Link"] == '</api/v1/companies/AAPL/bars?from=2012-11-29&format=csv&limit=2>; rel="next"'
+    assert [line[:10] for line in part.get_data(as_text=True).splitlines()[1:]] == ["2012-11-27", "2012-11-28"]
+
+
+def test_lists_that_are_shown_newest_first_go_on_to_their_end(program: Program) -> None:
+    program.site.house.orders(
+        "2012-09-05,BUY,AAPL,1,670.00,0,USD 2012-09-05,BUY,AAPL,2,670.00,0,USD 2012-09-06,SELL,AAPL,1,676.00,0,USD"
+    )
+    with program.site.context.database.write() as connection:
+        connection.execute(
+            insert(Notification),
+            [
+                {
+                    "user_id": connection.scalar(select(User.id).limit(1)), "type": "test", "level": "info",
+                    "title": f"message {number}", "body": "", "created_at": datetime(2012, 11, number, tzinfo=UTC),
+                    "dedupe_key": f"test:{number}",
+                }
+                for number in (1, 2, 3)
+            ],
+        )  # fmt: skip
+    seen = {
+        path: _walk(program, path)
+        for path in ("/accounts/1/orders", "/accounts/1/payments?with_accruals=true", "/notifications")
+    }
+    assert [(one["trade_date"], one["quantity"]) for one in seen["/accounts/1/orders"]] == [
+        ("2012-09-06", "1.00"),
+        ("2012-09-05", "2.00"),
+        ("2012-09-05", "1.00"),
+        ("2012-09-04", None),
+        ("2012-09-04", "20.00"),
+    ]
+    assert [one["leg"] for one in seen["/accounts/1/payments?with_accruals=true"]] == ["PAYMENT", "ACCRUAL"]
+    titles = [one["title"] for one in seen["/notifications"]]
+    assert [one for one in titles if one.startswith("message")] == ["message 3", "message 2", "message 1"]
+    assert len(titles) == len({one["id"] for one in seen["/notifications"]})
+    assert program.get("/accounts/1/orders?before=999999") == {"items": [], "next": None}
+
+
+def test_corporate_actions_go_on_by_ex_date(program: Program) -> None:
+    house = program.site.house
+    for day, *more in (("2012-10-01",), ("2012-09-17",), ("2012-10-01", "--second")):
+        told = house.command(*f"actions add AAPL cash_special --ex-date {day} --amount 0.05 --why told".split(), *more)
+        assert told.exit_code == 0, told.output
+    listed = program.get("/corporate-actions?from=2012-01-01")["items"]
+    assert [one["ex_date"] for one in listed] == ["2012-09-17", "2012-10-01", "2012-10-01", "2012-11-07"]
+    whole = [one["id"] for one in listed]
+    assert [one["id"] for one in _walk(program, "/corporate-actions?from=2012-01-01")] == whole
+
+
+def _walk(program: Program, path: str) -> list[dict[str, Any]]:
+    """Everything of a list, one thing at a time."""
+    found: list[dict[str, Any]] = []
+    following = f"{path}{'&' if '?' in path else '?'}limit=1"
+    while following:
+        told = program.get(following.removeprefix("/api/v1"))
+        assert len(told["items"]) == 1
+        found += told["items"]
+        following = told["next"]
+    return found
 
 
 def test_sessions_coverage_and_minutes(program: Program) -> None:

@@ -150,6 +150,16 @@ def list_revisions(database: Database, symbol: str, *, limit: int = 20) -> list[
         return [Revision(*found) for found in rows]
 
 
+def load_minutes(database: Database, symbol: str, *, after: datetime, limit: int) -> list[MinuteView]:
+    """Up to ``limit`` minute bars that begin after an instant, ascending; raise UnknownSymbolError."""
+    row = table_of(MinuteBar).c
+    with database.read() as connection:
+        [company_id] = companies.require_known(connection, (symbol,))
+        query = select(row.at, row.open, row.high, row.low, row.close, row.volume)
+        query = query.where(row.company_id == company_id, row.at > after).order_by(row.at).limit(limit)
+        return [MinuteView(*found) for found in connection.execute(query)]
+
+
 def load_newest_minutes(database: Database, symbol: str, *, hours: int = 24) -> list[MinuteView]:
     """The minute bars of the ``hours`` up to the newest one that is stored, ascending; raise UnknownSymbolError."""
     row = table_of(MinuteBar).c

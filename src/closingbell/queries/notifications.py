@@ -11,6 +11,7 @@ from sqlalchemy import Connection, func, select
 from closingbell.errors import UsageError
 from closingbell.models import Notification, User
 from closingbell.stores.database import Database
+from closingbell.stores.paging import is_after
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,9 +35,13 @@ def list_notifications(
     email: str | None = None,
     user_id: int | None = None,
     unread_only: bool = False,
+    before_id: int | None = None,
     limit: int = 50,
 ) -> list[NotificationView]:
-    """The newest messages first, of one person or of all; raise UsageError when nobody has that address."""
+    """The newest messages first, of one person or of all, those after ``before_id`` in that order.
+
+    Raise UsageError when nobody has that address.
+    """
     row = Notification
     columns = [User.email if name == "email" else getattr(row, name) for name in NotificationView.__slots__]
     query = select(*columns).join(User, User.id == row.user_id).order_by(row.created_at.desc(), row.id.desc())
@@ -46,6 +51,8 @@ def list_notifications(
         of_one = _find_user(connection, email) if email is not None else user_id
         if of_one is not None:
             query = query.where(row.user_id == of_one)
+        if before_id is not None:
+            query = query.where(is_after(connection, (row.created_at, row.id), row.id, before_id))
         return [NotificationView(*found) for found in connection.execute(query.limit(limit))]
 
 

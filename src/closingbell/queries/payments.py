@@ -29,6 +29,7 @@ from closingbell.models import (
 )
 from closingbell.stores import actions, dividend_facts
 from closingbell.stores.database import Database
+from closingbell.stores.paging import is_after
 from closingbell.stores.upsert import table_of
 
 _PAY = table_of(DividendPayment).c
@@ -63,7 +64,10 @@ class PaymentView:
 
 @dataclass(frozen=True, slots=True)
 class PaymentFilter:
-    """Which payments are wanted; None is any. Without ``with_accruals`` only what moves cash or shares."""
+    """Which payments are wanted; None is any. Without ``with_accruals`` only what moves cash or shares.
+
+    ``before_id`` wants those that come after that one, the newest value date first.
+    """
 
     account: str | None = None
     symbol: str | None = None
@@ -73,6 +77,7 @@ class PaymentFilter:
     last: date | None = None
     with_reversed: bool = False
     with_accruals: bool = False
+    before_id: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,6 +217,8 @@ def list_payments(database: Database, wanted: PaymentFilter, *, limit: int | Non
     if not wanted.with_accruals:
         query = query.where(_PAY.leg != "ACCRUAL")
     with database.read() as connection:
+        if wanted.before_id is not None:
+            query = query.where(is_after(connection, (_PAY.value_date, _PAY.id), _PAY.id, wanted.before_id))
         rows = connection.execute(query.order_by(_PAY.value_date.desc(), _PAY.id.desc()).limit(limit))
         return [PaymentView(*row) for row in rows]
 

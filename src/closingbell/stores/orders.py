@@ -16,6 +16,7 @@ from closingbell.models import Account, Company, CompanySymbol, Order
 from closingbell.stores import accounts, companies, dividend_progress, ledger
 from closingbell.stores.books import load_book_settings
 from closingbell.stores.database import Database
+from closingbell.stores.paging import is_after
 from closingbell.stores.upsert import in_groups, table_of, upsert
 
 # Orders posted in one transaction.
@@ -224,9 +225,9 @@ def find_order(connection: Connection, order_id: int) -> StoredOrder | None:
 
 def load_orders(
     connection: Connection, *, account: str | None = None, symbol: str | None = None, limit: int | None = None,
-    with_deleted: bool = False,
+    with_deleted: bool = False, before_id: int | None = None,
 ) -> list[StoredOrder]:  # fmt: skip
-    """Orders, the newest trade first."""
+    """Orders, the newest trade first; those after ``before_id`` in that order."""
     query = _stored().order_by(_ORDER.trade_date.desc(), _ORDER.executed_at.desc(), _ORDER.id.desc())
     if account is not None:
         query = query.where(Account.name == account)
@@ -236,6 +237,9 @@ def load_orders(
         query = query.where(or_(Company.symbol == symbol, Company.id.in_(former)))
     if not with_deleted:
         query = query.where(_ORDER.deleted_at.is_(None))
+    if before_id is not None:
+        keys = _ORDER.trade_date, _ORDER.executed_at, _ORDER.id
+        query = query.where(is_after(connection, keys, _ORDER.id, before_id))
     return [StoredOrder(*row) for row in connection.execute(query.limit(limit))]
 
 

@@ -143,14 +143,19 @@ def _follows_from_spin_off(order: orders.StoredOrder) -> str:
 
 def list_orders(
     context: JobContext, *, account: str | None = None, symbol: str | None = None, limit: int | None = None,
-    with_deleted: bool = False,
+    with_deleted: bool = False, before_id: int | None = None,
 ) -> list[orders.StoredOrder]:  # fmt: skip
-    """Orders, the newest trade first; raise UnknownAccountError for an account that is not there."""
+    """Orders, the newest trade first; raise UnknownAccountError for an account that is not there.
+
+    ``before_id`` wants those that come after that one in this order.
+    """
     marks.require_tables(context.database)
     with context.database.read() as connection:
         if account is not None:
             account = _account(connection, account).name
-        return orders.load_orders(connection, account=account, symbol=symbol, limit=limit, with_deleted=with_deleted)
+        return orders.load_orders(
+            connection, account=account, symbol=symbol, limit=limit, with_deleted=with_deleted, before_id=before_id
+        )
 
 
 def _account(connection: Connection, name: str) -> AccountFacts:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import Any
 from urllib.parse import urlencode
 
@@ -24,6 +24,16 @@ class Limited(Schema):
 
     limit = fields.Integer(
         load_default=100, validate=validate.Range(1, MOST), metadata={"description": "How many at most."}
+    )
+
+
+class Backwards(Limited):
+    """How many are wanted of what is shown newest first, and before which one."""
+
+    before = fields.Integer(
+        load_default=None,
+        validate=validate.Range(1, LARGEST_ID),
+        metadata={"description": "Those that come after this one, by its id, in the same order."},
     )
 
 
@@ -48,5 +58,20 @@ def page(items: Sequence[Any], following: dict[str, Any] | None) -> dict[str, An
     return {"items": items, "next": f"{request.path}?{urlencode(asked)}"}
 
 
+def backwards(found: Sequence[Any], limit: int) -> dict[str, Any]:
+    """A page of things with an id, of which one more than ``limit`` was asked for, and where the next one begins."""
+    return page(found[:limit], {"before": found[limit - 1].id} if len(found) > limit else None)
+
+
 def _text(value: Any) -> str:
     return value.isoformat() if isinstance(value, date) else str(value)
+
+
+def in_range(moment: datetime | None) -> datetime | None:
+    """An instant that has a day in every zone: the first and last ones of the calendar have none."""
+    if moment is None:
+        return None
+    naive = moment.replace(tzinfo=None)
+    return (
+        datetime(1900, 1, 1, tzinfo=UTC) if naive.year < 1900 else moment.astimezone(UTC) if naive.year < 9999 else None
+    )

@@ -10,7 +10,7 @@ from flask import g
 from flask_smorest import Blueprint
 from marshmallow import Schema, fields, validate
 
-from closingbell.api.v1.asking import ID, MOST, NO_NUL, AsOf, Limited, Ranged, page
+from closingbell.api.v1.asking import ID, NO_NUL, AsOf, Backwards, Ranged, backwards, page
 from closingbell.api.v1.schemas import Exact, page_of, schema_of
 from closingbell.domain.orders import OrderDraft, OrderType
 from closingbell.errors import UnknownAccountError, UsageError
@@ -52,7 +52,7 @@ OWN = frozenset(
 )
 
 
-class _Orders(Limited):
+class _Orders(Backwards):
     symbol = fields.String(load_default=None, validate=[validate.Length(max=32), NO_NUL])
     with_deleted = fields.Boolean(load_default=False)
 
@@ -61,11 +61,10 @@ class _Values(Ranged):
     every = fields.String(load_default="month", validate=validate.OneOf(["day", "week", "month"]))
 
 
-class _Payments(Ranged):
+class _Payments(Ranged, Backwards):
     symbol = fields.String(load_default=None, validate=[validate.Length(max=32), NO_NUL])
     with_accruals = fields.Boolean(load_default=False)
     with_reversed = fields.Boolean(load_default=False)
-    limit = fields.Integer(load_default=100, validate=validate.Range(1, MOST))
 
 
 class NewOrder(Schema):
@@ -162,8 +161,9 @@ def add_routes(api: Blueprint) -> None:
             last=asked["last"],
             with_reversed=asked["with_reversed"],
             with_accruals=asked["with_accruals"],
+            before_id=asked["before"],
         )
-        return page(list_payments(current_context().database, wanted, limit=asked["limit"]), None)
+        return backwards(list_payments(current_context().database, wanted, limit=asked["limit"] + 1), asked["limit"])
 
     @api.route(f"/payments/<{ID}:payment_id>")
     @api.response(200, schema_of(Explanation))
@@ -183,10 +183,11 @@ def add_routes(api: Blueprint) -> None:
             current_context(),
             account=_find(account_id).name,
             symbol=asked["symbol"].upper() if asked["symbol"] else None,
-            limit=asked["limit"],
+            limit=asked["limit"] + 1,
             with_deleted=asked["with_deleted"],
+            before_id=asked["before"],
         )
-        return page(found, None)
+        return backwards(found, asked["limit"])
 
     @api.route(f"{_ONE}/orders", methods=["POST"])
     @api.arguments(NewOrder)

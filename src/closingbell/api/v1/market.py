@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
-from datetime import date, timedelta
+from datetime import UTC, date, timedelta
 from typing import Any
 
 from flask import Response
 from flask_smorest import Blueprint
-from marshmallow import fields, validate
+from marshmallow import Schema, fields, validate
 from werkzeug.exceptions import NotFound
+from werkzeug.http import http_date
 
-from closingbell.api.v1.asking import ID, MOST, NO_NUL, Limited, Ranged, page
+from closingbell.api.v1.asking import ID, LARGEST_ID, MOST, NO_NUL, Limited, Ranged, in_range, page
 from closingbell.api.v1.schemas import page_of, schema_of
 from closingbell.errors import SettingsError, UsageError
 from closingbell.jobs.context import current_context
@@ -53,10 +54,29 @@ class _Companies(Limited):
 class _Bars(Ranged):
     adjusted = fields.Boolean(load_default=False, metadata={"description": "For later splits and dividends."})
     form = fields.String(data_key="format", load_default="json", validate=validate.OneOf(["json", "csv", "parquet"]))
-    limit = fields.Integer(load_default=MOST, validate=validate.Range(1, 10 * MOST))
+    limit = fields.Integer(
+        load_default=None,
+        validate=validate.Range(1, 10 * MOST),
+        metadata={"description": f"How many at most; {MOST} as JSON and all as CSV and Parquet where it is not said."},
+    )
 
 
-class _Actions(Ranged):
+class _Minutes(Schema):
+    after = fields.AwareDateTime(
+        load_default=None,
+        format="iso",
+        default_timezone=UTC,
+        metadata={"description": "Those that begin after this instant; the newest day's where it is not said."},
+    )
+    limit = fields.Integer(load_default=MOST, validate=validate.Range(1, MOST))
+
+
+class _Actions(Ranged, Limited):
+    after = fields.Integer(
+        load_default=0,
+        validate=validate.Range(0, LARGEST_ID),
+        metadata={"description": "Those that come after this one, by its id, in the order of ex-dates."},
+    )
     symbol = fields.String(load_default=None, validate=[validate.Length(max=32), NO_NUL])
     waiting = fields.Boolean(load_default=False, metadata={"description": "Those alone that wait for a person."})
 
@@ -95,18 +115,26 @@ def add_routes(api: Blueprint) -> None:
             last=asked["last"],
             adjusted=asked["adjusted"],
         )
-        bars, limit = series.bars[: asked["limit"]], asked["limit"]
+        limit = asked["limit"] or (MOST if asked["form"] == "json" else len(series.bars))
+        bars = series.bars[:limit]
+        told = page(bars, {"from": bars[-1].date + timedelta(days=1)} if len(series.bars) > limit else None)
+        headers = _headers(bars, told["next"], is_adjusted=asked["adjusted"])
         if asked["form"] == "csv":
-            return _dated(Response(_as_csv(bars), mimetype=CSV), bars)
+            return Response(_as_csv(bars), mimetype=CSV, headers=headers)
         if asked["form"] == "parquet":
-            return _dated(Response(_as_parquet(bars), mimetype=PARQUET), bars)
-        return page(bars, {"from": bars[-1].date + timedelta(days=1)} if len(series.bars) > limit else None)
+            return Response(_as_parquet(bars), mimetype=PARQUET, headers=headers)
+        return told, 200, headers
 
     @api.route("/companies/<symbol>/minutes")
+    @api.arguments(_Minutes, location="query")
     @api.response(200, page_of(MinuteView))
-    def list_minutes(symbol: str) -> dict[str, Any]:
-        """The minute bars of the newest day that has any."""
-        return page(companies.load_newest_minutes(current_context().database, _known(symbol)), None)
+    def list_minutes(asked: dict[str, Any], symbol: str) -> dict[str, Any]:
+        """Minute bars in ascending order: those after an instant, or the newest day's that has any."""
+        database, after, limit = current_context().database, in_range(asked["after"]), asked["limit"]
+        if after is None:
+            return page(companies.load_newest_minutes(database, _known(symbol)), None)
+        found = companies.load_minutes(database, _known(symbol), after=after, limit=limit + 1)
+        return page(found[:limit], {"after": found[limit - 1].at} if len(found) > limit else None)
 
     @api.route("/companies/<symbol>/sessions")
     @api.arguments(Ranged, location="query")
@@ -139,9 +167,11 @@ def add_routes(api: Blueprint) -> None:
         if first is None and symbols is None and not asked["waiting"]:
             first = context.clock.now().date() - timedelta(days=90)
         found = list_actions(context.database, symbols=symbols, first=first, waiting_only=asked["waiting"])
-        last = asked["last"] or date.max
+        last, limit = asked["last"] or date.max, asked["limit"]
         ordered = sorted((one for one in found if one.ex_date <= last), key=lambda one: (one.ex_date, one.id))
-        return page(ordered, None)
+        seen = next((place + 1 for place, one in enumerate(ordered) if one.id == asked["after"]), 0)
+        shown = ordered[seen : seen + limit]
+        return page(shown, {"after": shown[-1].id} if len(ordered) > seen + limit else None)
 
     @api.route(f"/corporate-actions/<{ID}:action_id>")
     @api.response(200, schema_of(ActionDetail))
@@ -158,10 +188,17 @@ def _known(symbol: str) -> str:
     return symbol.replace("\0", "").upper()[:32]
 
 
-def _dated(response: Response, bars: Sequence[DailyBar]) -> Response:
-    if bars:
-        response.last_modified = max(bar.fetched_at for bar in bars)
-    return response
+def _headers(bars: Sequence[DailyBar], following: str | None, *, is_adjusted: bool) -> dict[str, str]:
+    """Where it goes on, for forms that have no place for it, and when these bars were last fetched.
+
+    Adjusted bars change with what is paid and split later, whenever that is.
+    """
+    headers = {}
+    if following is not None:
+        headers["Link"] = f'<{following}>; rel="next"'
+    if bars and not is_adjusted:
+        headers["Last-Modified"] = http_date(max(bar.fetched_at for bar in bars))
+    return headers
 
 
 def _as_csv(bars: Sequence[DailyBar]) -> str:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC
 from typing import Any
 
 from flask import g
 from flask_smorest import Blueprint
 from marshmallow import fields, validate
 
-from closingbell.api.v1.asking import ID, LARGEST_ID, NO_NUL, Limited, page
+from closingbell.api.v1.asking import ID, NO_NUL, Backwards, backwards, in_range, page
 from closingbell.api.v1.schemas import page_of, schema_of
 from closingbell.jobs.context import current_context
 from closingbell.jobs.registry import Registry
@@ -33,17 +33,14 @@ class RunDetail:
     items: tuple[ItemView, ...]
 
 
-class _Runs(Limited):
+class _Runs(Backwards):
     job_name = fields.String(load_default=None, validate=[validate.Length(max=64), NO_NUL])
     status = fields.String(load_default=None, validate=validate.OneOf(["RUNNING", "SUCCESS", "PARTIAL", "FAILED"]))
     symbol = fields.String(load_default=None, validate=[validate.Length(max=32), NO_NUL])
     since = fields.AwareDateTime(load_default=None, format="iso", default_timezone=UTC)
-    before = fields.Integer(
-        load_default=None, validate=validate.Range(1, LARGEST_ID), metadata={"description": "Runs before this one."}
-    )
 
 
-class _Notifications(Limited):
+class _Notifications(Backwards):
     unread = fields.Boolean(load_default=False, metadata={"description": "Those alone that nobody read."})
 
 
@@ -67,12 +64,12 @@ def add_routes(api: Blueprint, registry: Registry) -> None:
         wanted = RunFilter(
             job_name=asked["job_name"],
             status=asked["status"],
-            since=_in_range(since),
+            since=in_range(since),
             symbol=asked["symbol"].upper() if asked["symbol"] else None,
             before_id=asked["before"],
         )
         found = recent_runs(current_context().database, wanted, limit=limit + 1)
-        return page(found[:limit], {"before": found[limit - 1].id} if len(found) > limit else None)
+        return backwards(found, limit)
 
     @api.route(f"/runs/<{ID}:run_id>")
     @api.response(200, schema_of(RunDetail))
@@ -91,16 +88,7 @@ def add_routes(api: Blueprint, registry: Registry) -> None:
             current_context().database,
             user_id=token.owner.id if token.owner else None,
             unread_only=asked["unread"],
-            limit=asked["limit"],
+            before_id=asked["before"],
+            limit=asked["limit"] + 1,
         )
-        return page(found, None)
-
-
-def _in_range(moment: datetime | None) -> datetime | None:
-    """An instant that has a day in every zone: the first and last ones of the calendar have none."""
-    if moment is None:
-        return None
-    naive = moment.replace(tzinfo=None)
-    return (
-        datetime(1900, 1, 1, tzinfo=UTC) if naive.year < 1900 else moment.astimezone(UTC) if naive.year < 9999 else None
-    )
+        return backwards(found, asked["limit"])
