@@ -12,6 +12,7 @@ from sqlalchemy import event
 
 from closingbell.jobs.intraday_updater import update_intraday_prices
 from closingbell.jobs.maintenance import run_log_retention
+from closingbell.jobs.price_updater import run_daily_price_update
 from closingbell.jobs.runner import Occasion
 from closingbell.stores import job_ticks
 from closingbell.usecases import control, people
@@ -59,8 +60,10 @@ def test_an_evening_in_figures(site: Site) -> None:  # noqa: F811
     seen = scraped(site)
 
     daily = "daily_price_update"
-    assert seen["closingbell_closes_expected", None] == 4
-    assert seen["closingbell_closes_stored", None] == 2
+    # The newest session's: Friday's of two companies.
+    assert seen["closingbell_closes_expected", None] == 2
+    assert seen["closingbell_closes_stored", None] == 1
+    assert seen["closingbell_companies_incomplete", None] == 1
     assert seen["closingbell_scheduler_alive", None] == 0
     assert ("closingbell_scheduler_heartbeat_timestamp_seconds", None) not in seen
     assert seen["closingbell_incidents_open", None] == 1
@@ -72,6 +75,19 @@ def test_an_evening_in_figures(site: Site) -> None:  # noqa: F811
     # Monday 2012-12-03 16:30 in New York.
     assert seen["closingbell_job_next_run_timestamp_seconds", daily] == 1354570200
     assert (seen["closingbell_job_paused", "price_sweep"], seen["closingbell_job_paused", daily]) == (1, 0)
+
+
+def test_a_run_of_one_company_clears_no_alert(site: Site) -> None:  # noqa: F811
+    house = site.house
+    house.hold("AAPL", "NOSUCH", since="2012-11-29")
+    house.run()
+    narrowed = replace(Occasion("manual"), arguments={"symbols": ["AAPL"]})
+    assert run_daily_price_update(site.context, narrowed, symbols=["AAPL"]).status == "SUCCESS"
+
+    seen = scraped(site)
+
+    assert (seen["closingbell_closes_expected", None], seen["closingbell_closes_stored", None]) == (2, 1)
+    assert seen["closingbell_companies_incomplete", None] == 1
 
 
 def test_a_success_has_its_moment(site: Site) -> None:  # noqa: F811
@@ -161,6 +177,7 @@ def test_scrape_counts_no_runs(site: Site) -> None:  # noqa: F811
 ALL = {
     ("closingbell_closes_expected", "gauge", ()),
     ("closingbell_closes_stored", "gauge", ()),
+    ("closingbell_companies_incomplete", "gauge", ()),
     ("closingbell_incidents_open", "gauge", ()),
     ("closingbell_job_last_run_duration_seconds", "gauge", ("job",)),
     ("closingbell_job_last_run_failed_companies", "gauge", ("job",)),

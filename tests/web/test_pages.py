@@ -28,7 +28,7 @@ def test_now_shows_the_newest_closes_and_the_market(site: Site) -> None:
 
     text = plain_text(site.as_("viewer").text("/"))
 
-    assert "4 of 4" in text
+    assert "2 of 2" in text
     assert (
         "XNYS Closed after the close Opens in 2 days · 2012-12-03 09:30 EST · 14:30 UTC "
         "Closes in 2 days · 2012-12-03 16:00 EST · 21:00 UTC" in text

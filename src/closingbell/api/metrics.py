@@ -50,13 +50,18 @@ OF_ALL: tuple[tuple[str, str, Callable[[Now], float | None]], ...] = (
     ("scheduler_alive", "1 while a scheduler is alive.", lambda seen: float(seen.is_scheduler_alive)),
     (
         "closes_expected",
-        "Closes that the newest daily run expected.",
+        "Companies held that should have the newest session's close.",
         lambda seen: float(seen.closes.expected_count) if seen.closes else None,
     ),
     (
         "closes_stored",
-        "How many of them are stored.",
+        "How many of them have it.",
         lambda seen: float(seen.closes.covered_count) if seen.closes else None,
+    ),
+    (
+        "companies_incomplete",
+        "Companies that miss a session since the newest daily run of all companies.",
+        lambda seen: float(seen.closes.left_count) if seen.closes else None,
     ),
     ("incidents_open", "What went wrong and goes on.", lambda seen: float(len(seen.incidents))),
     (

@@ -104,6 +104,18 @@ def load_coverage(
         ]
 
 
+def count_incomplete(connection: Connection, company_ids: Sequence[int], *, until: datetime) -> int:
+    """How many of these companies are held and miss a session that had closed at ``until``."""
+    since = companies.load_held_among(connection, company_ids)
+    chosen = [_Chosen(facts, since[facts.id]) for facts in companies.load_by_id(connection, since)]
+    calendar_of = _load_calendars(connection, chosen, until, is_sure=False)
+    return sum(
+        covered.missing_count > 0
+        for group in in_groups(chosen)
+        for covered in _cover_group(connection, group, calendar_of, recount=False)
+    )
+
+
 def total_of(covered: Sequence[CompanyCoverage]) -> CoverageTotal:
     """The sums over all companies."""
     names = CoverageTotal.__slots__[1:]
@@ -112,28 +124,28 @@ def total_of(covered: Sequence[CompanyCoverage]) -> CoverageTotal:
 
 def _choose(connection: Connection, symbols: tuple[str, ...] | None) -> list[tuple[CompanyFacts, date | None]]:
     """Companies with the day since which they are held; None for one that nobody holds."""
-    held = companies.load_held(connection)
     if symbols is None:
-        return list(held)
+        return list(companies.load_held(connection))
     known = companies.load_by_symbol(connection, symbols)
     unknown = sorted(set(symbols) - set(known))
     if unknown:
         raise UnknownSymbolError(f"no company of that symbol is known here: {', '.join(unknown)}")
-    since = {company.id: first for company, first in held}
+    since = companies.load_held_among(connection, [facts.id for facts in known.values()])
     return [(known[symbol], since.get(known[symbol].id)) for symbol in sorted(set(symbols))]
 
 
 def _load_calendars(
-    connection: Connection, chosen: Sequence[tuple[CompanyFacts, date | None]], now: datetime
+    connection: Connection, chosen: Sequence[tuple[CompanyFacts, date | None]], now: datetime, *, is_sure: bool = True
 ) -> dict[str, SessionList]:
-    """The sessions of each MIC from its first needed day on."""
+    """The sessions of each MIC from its first needed day on; ``is_sure``: all of them must be written down."""
     # As many days as surely hold the newest sessions, whatever holidays lie in them.
     recent = now.date() - timedelta(days=21)
     firsts: dict[str, date] = {}
     for facts, since in chosen:
         firsts[facts.mic] = min(since or recent, firsts.get(facts.mic, recent))
-    for mic, first in firsts.items():
-        _require_sessions(connection, mic, first, now)
+    if is_sure:
+        for mic, first in firsts.items():
+            _require_sessions(connection, mic, first, now)
     return {
         mic: SessionList(mic, sessions.load_sessions(connection, mic, first=first), now=now)
         for mic, first in firsts.items()

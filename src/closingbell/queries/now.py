@@ -16,14 +16,18 @@ from closingbell.domain.market_clock import MarketClock, read_clock
 from closingbell.domain.planning import SessionTimes
 from closingbell.domain.schedules import Sessions
 from closingbell.jobs.registry import Registry
-from closingbell.models import CorporateActionRow, Incident, JobLog, QuarantinedBar
+from closingbell.models import CorporateActionRow, Incident, JobLog, JobLogItem, QuarantinedBar
+from closingbell.queries.coverage import count_incomplete
 from closingbell.queries.jobs import JobView, list_schedulers, load_sessions_around, view_jobs
+from closingbell.queries.newest_closes import MarketCloses, load_newest_closes, newest_due
 from closingbell.stores import sessions
 from closingbell.stores.database import Database
 from closingbell.stores.upsert import table_of
 
 STRIP = 30
 DAILY = "daily_price_update"
+# So long the daily job may take from its due time on before a close is missing.
+DUE_AFTER = timedelta(hours=1)
 # Holidays that a clock may have to name are not further away.
 _AROUND = timedelta(days=10)
 # Where an exchange is, for the name of its day; all others are told in New York's.
@@ -51,14 +55,29 @@ class JobNow:
 
 @dataclass(frozen=True, slots=True)
 class Closes:
-    """What the newest daily run left: expected and stored closes, and the run that says so."""
+    """The newest closes that were due, of every company held, by market; and the newest run of all companies.
 
-    run_id: int
+    A session is due once such a run began after its close, or an hour after the daily job should have run.
+    ``left_count`` companies did not get all that this run expected of them, and miss a session still. ``run_id`` is
+    None while only runs of chosen companies are known.
+    """
+
+    markets: tuple[MarketCloses, ...]
+    run_id: int | None
     message: str | None
-    status: str
-    expected_count: int
-    covered_count: int
-    at: datetime
+    status: str | None
+    at: datetime | None
+    left_count: int
+
+    @property
+    def expected_count(self) -> int:
+        """Closes of the newest due session of each market, one of each company held."""
+        return sum(market.expected_count for market in self.markets)
+
+    @property
+    def covered_count(self) -> int:
+        """How many of them are stored."""
+        return sum(market.stored_count for market in self.markets)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +121,7 @@ def look(database: Database, registry: Registry, *, now: datetime, wall: datetim
             clocks=_clocks(connection, known, now),
             is_scheduler_alive=any(one.is_alive for one in schedulers),
             scheduler_seen_at=max((one.heartbeat_at for one in schedulers), default=None),
-            closes=_closes(connection),
+            closes=_closes(connection, registry, known, now),
             jobs=tuple(_job_now(connection, view) for view in views),
             incidents=_incidents(connection),
             quarantined_count=_count_quarantined(connection),
@@ -120,16 +139,38 @@ def _clock(connection: Connection, mic: str, of_mic: Sequence[SessionTimes], now
     return read_clock(mic, of_mic, holidays, now=now, zone=_NEW_YORK)
 
 
-def _closes(connection: Connection) -> Closes | None:
+def _closes(connection: Connection, registry: Registry, known: Sessions, now: datetime) -> Closes | None:
+    """None before the daily job ever ended."""
     log = table_of(JobLog).c
-    query = (
-        select(log.id, log.message, log.status, log.expected_count, log.covered_count, log.completed_at)
+    ended = (
+        select(
+            log.id, log.message, log.status, log.completed_at, log.started_at, log.expected_count > log.covered_count
+        )
         .where(log.job_name == DAILY, log.completed_at.is_not(None))
-        .order_by(log.started_at.desc())
+        .order_by(log.started_at.desc(), log.id.desc())
         .limit(1)
     )
-    row = connection.execute(query).one_or_none()
-    return None if row is None else Closes(*row)
+    # One that was asked for chosen companies, or for those that failed, says nothing of the others.
+    whole = connection.execute(ended.where(log.arguments.is_(None), log.retry_of.is_(None))).one_or_none()
+    if whole is None and connection.execute(ended).one_or_none() is None:
+        return None
+    job = registry.get(DAILY)
+    fires = job.schedule.fire_times(now - _AROUND, now - DUE_AFTER, known) if job else []
+    due = [fire.at for fire in fires if fire.skip is None][-1:]
+    reached = max([*due, *([whole.started_at] if whole else [])], default=now)
+    markets = load_newest_closes(connection, newest_due(known, reached))
+    if whole is None:
+        return Closes(markets, None, None, None, None, 0)
+    run_id, message, status, at, _, is_short = whole
+    return Closes(markets, run_id, message, status, at, _count_left(connection, run_id, reached) if is_short else 0)
+
+
+def _count_left(connection: Connection, run_id: int, until: datetime) -> int:
+    """Companies that got less than a run expected of them, and miss a session still."""
+    item = table_of(JobLogItem).c
+    is_short = item.covered_count < item.expected_count
+    short = select(item.company_id).where(item.job_log_id == run_id, is_short, item.company_id.is_not(None))
+    return count_incomplete(connection, list(connection.scalars(short)), until=until)
 
 
 def _job_now(connection: Connection, view: JobView) -> JobNow:

@@ -217,8 +217,16 @@ def load_held(connection: Connection) -> list[tuple[CompanyFacts, date]]:
 
 def load_held_since(connection: Connection, company_id: int) -> date | None:
     """The date of a company's first order, None unless some account holds it now."""
-    held, first_orders = _load_holdings(connection, company_id)
-    return first_orders[company_id] if company_id in held else None
+    return load_held_among(connection, [company_id]).get(company_id)
+
+
+def load_held_among(connection: Connection, company_ids: Sequence[int]) -> dict[int, date]:
+    """The date of the first order of those of these companies that some account holds now."""
+    held: dict[int, date] = {}
+    for group in in_groups(company_ids):
+        among, first_orders = _load_holdings(connection, group)
+        held.update({company_id: first_orders[company_id] for company_id in among})
+    return held
 
 
 def load_ordered_in(connection: Connection, company_ids: Sequence[int]) -> dict[int, set[str]]:
@@ -242,14 +250,16 @@ def load_traded_since(connection: Connection, first: date) -> list[CompanyFacts]
     return [CompanyFacts(*row) for row in rows]
 
 
-def _load_holdings(connection: Connection, company_id: int | None = None) -> tuple[set[int], dict[int, date]]:
-    """Companies that some account holds now, and every company's first order; of one company, or of all."""
-    held, first_orders = _sum_orders(connection, company_id)
+def _load_holdings(
+    connection: Connection, company_ids: Sequence[int] | None = None
+) -> tuple[set[int], dict[int, date]]:
+    """Companies that some account holds now, and every company's first order; of some companies, or of all."""
+    held, first_orders = _sum_orders(connection, company_ids)
     _decide_split_companies(connection, held, first_orders)
     return held, first_orders
 
 
-def _sum_orders(connection: Connection, company_id: int | None) -> tuple[set[int], dict[int, date]]:
+def _sum_orders(connection: Connection, company_ids: Sequence[int] | None) -> tuple[set[int], dict[int, date]]:
     """Companies with shares left in some account (splits not looked at), and every company's first order."""
     positions = (
         select(
@@ -260,8 +270,8 @@ def _sum_orders(connection: Connection, company_id: int | None) -> tuple[set[int
         .where(Order.deleted_at.is_(None), Order.type.in_(SHARE_MOVES), Order.company_id.is_not(None))
         .group_by(Order.company_id, Order.account_id)
     )
-    if company_id is not None:
-        positions = positions.where(Order.company_id == company_id)
+    if company_ids is not None:
+        positions = positions.where(Order.company_id.in_(company_ids))
     # Summed up again by the database: a row for each account would all be read here for a row for each company.
     each = positions.subquery()
     totals = select(each.c.company_id, func.min(each.c.first_order), func.max(each.c.is_held))
@@ -280,19 +290,29 @@ def _signed_quantity() -> ColumnElement[Decimal]:
 
 def _decide_split_companies(connection: Connection, held: set[int], first_orders: dict[int, date]) -> None:
     """Decide again for companies that split since their first order: shares of different days don't add up there."""
-    for company_id, splits in load_splits(connection, sorted(first_orders)).items():
-        if max(splits) <= first_orders[company_id]:
-            continue
-        holding = any(shares_held(orders, splits) for orders in _orders_by_account(connection, company_id))
-        (held.add if holding else held.discard)(company_id)
+    splits_of = {
+        company_id: splits
+        for company_id, splits in load_splits(connection, sorted(first_orders)).items()
+        if max(splits) > first_orders[company_id]
+    }
+    for group in in_groups(sorted(splits_of)):
+        orders_of = _orders_by_account(connection, group)
+        for company_id in group:
+            orders_by_account = orders_of.get(company_id, {}).values()
+            holding = any(shares_held(orders, splits_of[company_id]) for orders in orders_by_account)
+            (held.add if holding else held.discard)(company_id)
 
 
-def _orders_by_account(connection: Connection, company_id: int) -> list[list[tuple[date, int]]]:
-    by_account: dict[int, list[tuple[date, int]]] = {}
-    for account_id, trade_date, shares in connection.execute(
-        select(Order.account_id, Order.trade_date, _signed_quantity()).where(
-            Order.company_id == company_id, Order.deleted_at.is_(None), Order.type.in_(SHARE_MOVES)
+def _orders_by_account(
+    connection: Connection, company_ids: Sequence[int]
+) -> dict[int, dict[int, list[tuple[date, int]]]]:
+    """Trade dates and scaled shares of these companies, by company and account."""
+    found: dict[int, dict[int, list[tuple[date, int]]]] = {}
+    for company_id, account_id, trade_date, shares in connection.execute(
+        select(Order.company_id, Order.account_id, Order.trade_date, _signed_quantity()).where(
+            Order.company_id.in_(company_ids), Order.deleted_at.is_(None), Order.type.in_(SHARE_MOVES)
         )
     ):
-        by_account.setdefault(account_id, []).append((trade_date, to_scaled(shares, QUANTITY_SCALE)))
-    return list(by_account.values())
+        of_account = found.setdefault(company_id or 0, {}).setdefault(account_id, [])
+        of_account.append((trade_date, to_scaled(shares, QUANTITY_SCALE)))
+    return found
