@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from closingbell.jobs.dividend_processor import DividendSelection, preview_dividends
 from closingbell.models import DividendPayment, LedgerEntry, Order, OutboxMessage
 from closingbell.queries.audit import audit
 from closingbell.stores.database import open_database
@@ -75,6 +77,30 @@ def test_programs_are_told_of_what_was_paid_and_not_of_what_is_only_owed(make: M
     desk.carry_out({"do": "event_cancel", "id": "y"})
     desk.run("2024-04-04")
     assert len(desk.rows(OutboxMessage)) == 2
+
+
+@pytest.mark.one_database
+def test_what_is_reinvested_is_told_beside_what_is_paid(make: Make) -> None:
+    desk = make({"id": "A", "currency": "USD", "reinvest": True, "drip_decimals": 0})
+    desk.carry_out({"do": "event_update", "id": "x", "amount": "5.30"})
+    desk.carry_out({"do": "event_cancel", "id": "y"})
+    desk.close("XX", "2024-04-02", "17.66")
+    desk.clock.set(datetime(2024, 4, 2, 21, tzinfo=UTC))
+
+    preview = preview_dividends(desk.context, DividendSelection())
+    assert preview.in_words() == "would pay 1 account 53.00 USD, 52.98 USD of it reinvested"
+    assert preview.lines == ("XX: 3 to book, 0 to take back, cash 53.00 USD, 52.98 USD of it reinvested",)
+    told = "1 payments booked, 0 taken back: 53.00 USD, 52.98 USD of it reinvested"
+    assert desk.run("2024-04-02").message == told
+
+    # The next one's price comes two days late.
+    desk.carry_out(XX | {"id": "next", "amount": "5.00", "ex_date": "2024-05-14", "pay_date": "2024-06-03"})
+    assert desk.run("2024-06-03").message == "1 payments booked, 0 taken back: 65.00 USD"
+    desk.close("XX", "2024-06-03", "20.00")
+    desk.clock.set(datetime(2024, 6, 5, 21, tzinfo=UTC))
+    late = preview_dividends(desk.context, DividendSelection()).in_words()
+    assert late == "would pay 1 account no cash; 60.00 USD of earlier payments would be reinvested"
+    assert desk.run("2024-06-05").message == "0 payments booked, 0 taken back: 60.00 USD of earlier payments reinvested"
 
 
 def audited(desk: Desk) -> list[str]:

@@ -5,7 +5,6 @@ Level-triggered: any number of processes, in any order, after any downtime, leav
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
@@ -14,7 +13,6 @@ import structlog
 from sqlalchemy.exc import DBAPIError
 
 from closingbell.domain.market_zones import date_at
-from closingbell.domain.money import MONEY_SCALE, from_scaled, plain
 from closingbell.domain.payments import Leg
 from closingbell.domain.runs import ItemOutcome, Outcome, RunStatus, RunSummary
 from closingbell.errors import AlreadyRunningError, BooksChangedError, RunStoppedError, UnknownSymbolError, UsageError
@@ -22,7 +20,8 @@ from closingbell.jobs.context import JobContext, current_context
 from closingbell.jobs.dividend_books import load_facts, load_rulebook
 from closingbell.jobs.dividend_deciding import Decision, decide
 from closingbell.jobs.dividend_sweep import end_sweep, is_sweep_due
-from closingbell.jobs.dividend_writing import cash_moved, write_decisions
+from closingbell.jobs.dividend_words import Moved, Preview, preview_of
+from closingbell.jobs.dividend_writing import write_decisions
 from closingbell.jobs.fan_out import fan_out
 from closingbell.jobs.pay_dates import gather_action_news, settle_waiting
 from closingbell.jobs.runner import Ending, Occasion, Run, carry_out
@@ -56,26 +55,6 @@ class DividendSelection:
 
     symbols: tuple[str, ...] | None = None
     as_of: date | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Preview:
-    """What a run would book: payments by account and currency, reversals, and what is only suggested."""
-
-    account_count: int
-    payment_count: int
-    reversal_count: int
-    cash: dict[str, str]
-    suggestion_count: int
-    lines: tuple[str, ...]
-
-    def in_words(self) -> str:
-        """``would pay 41 accounts 1,203.10 USD``."""
-        if not self.account_count:
-            return "nothing is due"
-        money = ", ".join(f"{amount} {currency}" for currency, amount in sorted(self.cash.items())) or "no cash"
-        back = f"; {self.reversal_count} payments would be taken back" if self.reversal_count else ""
-        return f"would pay {self.account_count} account{'s' * (self.account_count != 1)} {money}{back}"
 
 
 def process_dividends(
@@ -128,34 +107,7 @@ def preview_dividends(context: JobContext, selection: DividendSelection) -> Prev
             suggested += suggestions
             if decision.changes:
                 decisions.append(decision)
-    accounts = {account for decision in decisions for account, _ in decision.changes}
-    legs = [leg for decision in decisions for _, changes in decision.changes for leg in changes.bookings]
-    taken = [one for decision in decisions for _, changes in decision.changes for one in changes.reversals]
-    cash = {
-        currency: f"{from_scaled(amount, MONEY_SCALE):,.2f}"
-        for currency, amount in cash_moved(decisions).items()
-        if amount
-    }
-    return Preview(
-        len(accounts),
-        sum(leg.leg is Leg.PAYMENT for leg in legs),
-        sum(one.booked.leg is Leg.PAYMENT for one in taken),
-        cash,
-        suggested,
-        tuple(_line(decision) for decision in decisions),
-    )
-
-
-def _line(decision: Decision) -> str:
-    """One company's changes in a line."""
-    booked = sum(len(changes.bookings) for _, changes in decision.changes)
-    back = sum(len(changes.reversals) for _, changes in decision.changes)
-    money = ", ".join(
-        f"{plain(from_scaled(amount, MONEY_SCALE))} {currency}"
-        for currency, amount in sorted(cash_moved([decision]).items())
-        if amount
-    )
-    return f"{decision.waiting.symbol}: {booked} to book, {back} to take back, cash {money or '0.00'}"
+    return preview_of(decisions, suggestion_count=suggested)
 
 
 def _refuse_wrong_day(context: JobContext, as_of: date | None) -> None:
@@ -192,7 +144,7 @@ def _process(context: JobContext, run: Run, selection: DividendSelection) -> End
         unexpected = [symbol for company_id, symbol in tally.unmarked.items() if company_id not in tally.touched]
         end_sweep(context, run.id, unexpected, now)
     failed = run.failed_count
-    money = ", ".join(f"{plain(from_scaled(c, MONEY_SCALE))} {n}" for n, c in sorted(tally.cash.items()) if c)
+    money = tally.moved.in_words()
     message = f"{tally.booked} payments booked, {tally.reversed} taken back" + (f": {money}" if money else "")
     if failed:
         message += f"; {failed} companies failed"
@@ -209,7 +161,7 @@ class _Tally:
     booked: int = 0
     reversed: int = 0
     stored: int = 0
-    cash: Counter[str] = field(default_factory=Counter)
+    moved: Moved = field(default_factory=Moved)
     unmarked: dict[int, str] = field(default_factory=dict)
     touched: set[int] = field(default_factory=set)
 
@@ -230,7 +182,8 @@ def _carry_out_groups(
         for decision in decisions:
             tally.booked += sum(leg.leg is Leg.PAYMENT for _, c in decision.changes for leg in c.bookings)
             tally.reversed += sum(one.booked.leg is Leg.PAYMENT for _, c in decision.changes for one in c.reversals)
-            tally.cash.update(cash_moved([decision]))
+            for _, changes in decision.changes:
+                tally.moved.add(changes)
             touched |= decision.touched
             tally.touched |= decision.touched
             if decision.changes and decision.waiting.company_id not in marked:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
@@ -151,15 +150,3 @@ def _write(
         wall=wall,
     ):
         raise RunLostError("this run was closed by somebody else")
-
-
-def cash_moved(decisions: Sequence[Decision]) -> Counter[str]:
-    """Cash that bookings and reversals move, by currency, in scaled money."""
-    moved: Counter[str] = Counter()
-    for decision in decisions:
-        for _, changes in decision.changes:
-            for leg in changes.bookings:
-                moved[leg.cash_currency] += leg.cash
-            for one in changes.reversals:
-                moved[one.booked.cash_currency] -= one.booked.cash
-    return moved

@@ -1,0 +1,116 @@
+"""What a run of dividends books, or would book, in words: cash that comes, and how much of it buys shares."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from closingbell.domain.money import MONEY_SCALE, from_scaled, plain
+from closingbell.domain.payments import Changes, Leg
+from closingbell.jobs.dividend_deciding import Decision
+
+
+@dataclass(slots=True)
+class Moved:
+    """Cash by currency, in whole 1e-4: what came, less what was taken back, and what bought shares.
+
+    ``reinvested`` is of the payments counted here, ``reinvested_late`` of earlier ones, whose price came later.
+    """
+
+    cash: Counter[str] = field(default_factory=Counter)
+    reinvested: Counter[str] = field(default_factory=Counter)
+    reinvested_late: Counter[str] = field(default_factory=Counter)
+
+    def add(self, changes: Changes) -> None:
+        """Count one account's changes."""
+        paid = {leg.action_id for leg in changes.bookings if leg.leg is Leg.PAYMENT}
+        for leg in changes.bookings:
+            if leg.leg is Leg.DRIP:
+                of = self.reinvested if leg.action_id in paid else self.reinvested_late
+                of[leg.cash_currency] -= leg.cash
+            else:
+                self.cash[leg.cash_currency] += leg.cash
+        for one in changes.reversals:
+            self.cash[one.booked.cash_currency] -= one.booked.cash
+
+    def in_words(self) -> str:
+        """``53.00 USD, 52.98 USD of it reinvested``; empty where no cash moves."""
+        words = _listed(amounts(self.cash))
+        if self.reinvested:
+            words += f", {_listed(amounts(self.reinvested))} of it reinvested"
+        if self.reinvested_late:
+            words += f"{'; ' * bool(words)}{_listed(amounts(self.reinvested_late))} of earlier payments reinvested"
+        return words
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What a run would book: payments by account and currency, reversals, and what is only suggested.
+
+    ``cash`` is all that would be paid; ``reinvested`` the part of it that would buy shares, ``reinvested_late`` what
+    would be spent of earlier payments.
+    """
+
+    account_count: int
+    payment_count: int
+    reversal_count: int
+    cash: dict[str, str]
+    reinvested: dict[str, str]
+    reinvested_late: dict[str, str]
+    suggestion_count: int
+    lines: tuple[str, ...]
+
+    def in_words(self) -> str:
+        """``would pay 41 accounts 1,203.10 USD, 52.98 USD of it reinvested``."""
+        if not self.account_count:
+            return "nothing is due"
+        money = _listed(self.cash) or "no cash"
+        bought = f", {_listed(self.reinvested)} of it reinvested" if self.reinvested else ""
+        late = (
+            f"; {_listed(self.reinvested_late)} of earlier payments would be reinvested" if self.reinvested_late else ""
+        )
+        back = f"; {self.reversal_count} payments would be taken back" if self.reversal_count else ""
+        return f"would pay {self.account_count} account{'s' * (self.account_count != 1)} {money}{bought}{late}{back}"
+
+
+def preview_of(decisions: Iterable[Decision], *, suggestion_count: int) -> Preview:
+    """What these decisions would book."""
+    moved, accounts, paid, back, lines = Moved(), set(), 0, 0, []
+    for decision in decisions:
+        for account_id, changes in decision.changes:
+            accounts.add(account_id)
+            moved.add(changes)
+            paid += sum(leg.leg is Leg.PAYMENT for leg in changes.bookings)
+            back += sum(one.booked.leg is Leg.PAYMENT for one in changes.reversals)
+        lines.append(_line(decision))
+    return Preview(
+        len(accounts),
+        paid,
+        back,
+        amounts(moved.cash, thousands=True),
+        amounts(moved.reinvested, thousands=True),
+        amounts(moved.reinvested_late, thousands=True),
+        suggestion_count,
+        tuple(lines),
+    )
+
+
+def _line(decision: Decision) -> str:
+    """One company's changes in a line."""
+    booked = sum(len(changes.bookings) for _, changes in decision.changes)
+    back = sum(len(changes.reversals) for _, changes in decision.changes)
+    moved = Moved()
+    for _, changes in decision.changes:
+        moved.add(changes)
+    return f"{decision.waiting.symbol}: {booked} to book, {back} to take back, cash {moved.in_words() or '0.00'}"
+
+
+def amounts(of: Counter[str], *, thousands: bool = False) -> dict[str, str]:
+    """Amounts as text by currency, without those of nothing."""
+    found = {currency: from_scaled(amount, MONEY_SCALE) for currency, amount in sorted(of.items()) if amount}
+    return {currency: f"{amount:,.2f}" if thousands else plain(amount) for currency, amount in found.items()}
+
+
+def _listed(shown: dict[str, str]) -> str:
+    return ", ".join(f"{amount} {currency}" for currency, amount in shown.items())
