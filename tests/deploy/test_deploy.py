@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import yaml
 
+from closingbell.app import add_pages_to, create_app
 from closingbell.cli_commands import COMMANDS
 from closingbell.config import Settings
 
@@ -87,12 +88,17 @@ def test_the_image_is_made_of_what_there_is() -> None:
     assert (bool(variables), [name for name in variables if not is_setting(name)]) == (True, [])
 
 
-def test_the_proxy_passes_the_live_page_on_at_once() -> None:
+def test_the_proxy_passes_the_live_page_on_at_once(tmp_path: Path) -> None:
+    app = create_app(Settings(database_url=f"sqlite:///{tmp_path}/closingbell.sqlite", instance_path=tmp_path))
+    add_pages_to(app)
+    live = app.url_map.bind("closingbell.example").build("pages.run_progress", {"run_id": 12})
     text = (DEPLOY / "nginx.conf").read_text(encoding="utf-8")
     assert text.count("{") == text.count("}")
-    [live] = re.findall(r"location ~ (\S*live\S*) \{(.*?)\}", text, re.DOTALL)
-    assert re.match(live[0], "/runs/12/live")
-    assert "proxy_buffering off;" in live[1]
+    blocks = re.findall(r"location ~ (\S+) \{(.*?)\}", text, re.DOTALL)
+    [told] = [inside for rule, inside in blocks if re.search(rule, live)]
+    assert "proxy_buffering off;" in told
+    # The guide names it too.
+    assert f"`{live.replace('12', '…')}`" in (ROOT / "docs" / "operating.md").read_text(encoding="utf-8")
 
 
 def test_the_guide_names_commands_that_exist() -> None:
