@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import cache
@@ -26,6 +26,8 @@ from closingbell.stores.upsert import table_of
 
 STRIP = 30
 DAILY = "daily_price_update"
+# Without these prices end, or stay provisional, or nobody is paid: switched off, they are a trouble.
+MATTERING = frozenset({DAILY, "price_sweep", "dividend_processor"})
 # So long the daily job may take from its due time on before a close is missing.
 DUE_AFTER = timedelta(hours=1)
 # Holidays that a clock may have to name are not further away.
@@ -105,9 +107,48 @@ class Now:
     held_count: int
 
     @property
+    def troubles(self) -> tuple[str, ...]:
+        """Why not everything is all right, in words; empty when it is."""
+        return (*self._troubles_of_runs(), *self._troubles_of_closes(), *filter(None, map(_why_job, self.jobs)))
+
+    def _troubles_of_runs(self) -> Iterator[str]:
+        if not self.is_scheduler_alive:
+            yield "no scheduler is alive"
+        if self.incidents:
+            yield f"{_some(len(self.incidents), 'incident')} open"
+
+    def _troubles_of_closes(self) -> Iterator[str]:
+        if self.closes is None:
+            return
+        for market in self.closes.markets:
+            missing_count = market.expected_count - market.stored_count
+            if market.is_stale:
+                until = f"end on {market.newest}" if market.newest else "are not there"
+                yield f"prices of {market.mic} {until}, its session of {market.session} is missing"
+            elif missing_count:
+                yield f"{_some(missing_count, 'close')} of {market.mic} missing on {market.session}"
+        if self.closes.left_count:
+            left = _some(self.closes.left_count, "company", "companies")
+            yield f"{left} without a close that run {self.closes.run_id} should have brought"
+
+    @property
     def newest_closed(self) -> date | None:
         """The newest closed session over all markets in use."""
         return max((clock.last_closed for clock in self.clocks if clock.last_closed), default=None)
+
+
+def _why_job(one: JobNow) -> str:
+    """Why a job is a trouble; empty when it is none. That one of lesser weight is switched off is somebody's choice."""
+    job = one.job
+    if job.is_overdue:
+        return f"{job.id} is overdue"
+    if job.id in MATTERING and (job.paused_at or job.is_disabled):
+        return f"{job.id} is {'paused' if job.paused_at else 'disabled'}"
+    return ""
+
+
+def _some(count: int, one: str, many: str | None = None) -> str:
+    return f"{count:,} {one if count == 1 else many or one + 's'}"
 
 
 def look(database: Database, registry: Registry, *, now: datetime, wall: datetime, disabled: frozenset[str]) -> Now:
