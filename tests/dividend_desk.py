@@ -140,6 +140,7 @@ class Desk:
                 "drip_decimals": account.get("drip_decimals"),
                 "residence": account.get("residence"),
                 "dividend_preference": account.get("preference"),
+                "takes_scrip": account.get("scrip"),
             }
             given = {key: value for key, value in changes.items() if value is not None}
             if given:
@@ -220,6 +221,7 @@ class Desk:
             ex_date=date.fromisoformat(step["ex_date"]),
             currency=step.get("currency") or self.instruments[symbol]["currency"],
             amount=Decimal(amount),
+            scrip_price=None if step.get("scrip_price") is None else Decimal(step["scrip_price"]),
             **_pay_date(step),
             **self._company_fx(step),
         )
@@ -418,7 +420,7 @@ class Desk:
 
     def _entries(self) -> list[Any]:
         """Entries of corporate actions and of what was reinvested, in the order in which they were posted."""
-        made = {dividend_writing.SOURCE, spin_offs.SOURCE}
+        made = {dividend_writing.SOURCE, *spin_offs.SOURCES}
         bought = {row.id for row in self.rows(Order) if row.source in made}
         return [row for row in self.rows(LedgerEntry) if row.payment_id is not None or row.order_id in bought]
 

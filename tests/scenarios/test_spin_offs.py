@@ -327,7 +327,7 @@ def test_audit_names_what_was_changed_behind_it(make: Make) -> None:
     )
     assert change(f"UPDATE orders SET source = 'spin-off' WHERE id = {made.id}") == ()
     assert change(f"UPDATE dividend_payment SET is_active = NULL WHERE id = {leg.id}") == (
-        f"order {made.id} is a spin-off's, and no payment stands for it",
+        f"order {made.id} follows from a corporate action, and no payment stands for it",
     )
 
 

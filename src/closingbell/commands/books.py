@@ -38,6 +38,7 @@ _OPTIONS = (
     click.option("--reinvest/--no-reinvest", "is_reinvesting", default=None, help="Buy shares for dividends."),
     click.option("--drip-decimals", type=int, help="Decimals of reinvested shares."),
     click.option("--dividends", "dividend_preference", type=click.Choice(DIVIDEND_PREFERENCES), help="Pay them?"),
+    click.option("--scrip/--no-scrip", "takes_scrip", default=None, help="Take shares that are offered for cash."),
     click.option("--opened", "opened_date", type=DateType(), help="When the account was opened, YYYY-MM-DD."),
 )
 
@@ -101,7 +102,11 @@ def _print(found: list[AccountFacts], format_: str) -> None:
         "account": lambda one: one.name,
         "currency": lambda one: one.currency,
         "residence": lambda one: one.residence or "",
-        "dividends": lambda one: one.dividend_preference + (", reinvested" if one.is_reinvesting else ""),
+        "dividends": lambda one: (
+            one.dividend_preference
+            + (", reinvested" if one.is_reinvesting else "")
+            + (", scrip" if one.takes_scrip else "")
+        ),
         "fractions": lambda one: one.fraction_policy,
         "rounding": lambda one: one.rounding,
     }

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import date
 
 from closingbell.domain.actions import AcceptedKind, PayDateStatus
-from closingbell.domain.dividends import Amounts
+from closingbell.domain.dividends import Amounts, converted, reinvest
 from closingbell.domain.payments import BookedLeg, Dividend, Holder, Leg, ShareEvent
 from closingbell.domain.rounding import Rounding
 
@@ -68,6 +68,37 @@ def share_leg(
         value_date=on,
         pay_date_status=PayDateStatus.CONFIRMED.value,
     )
+
+
+def scrip_leg(payment: BookedLeg, price: int, version: int) -> BookedLeg | None:
+    """Whole shares at the issuer's price (in the dividend's currency) for a payment; the rest of it stays cash."""
+    came = reinvest(payment.net, price, decimals=0, currency=payment.currency, rounding=payment.rounding)
+    if came.shares == 0:
+        return None
+    cash = came.cost
+    if payment.fx_rate is not None:
+        cost = Amounts(came.cost, 0, came.cost)
+        cash = converted(cost, payment.fx_rate, payment.cash_currency, payment.rounding).net
+    return payment._replace(
+        leg=Leg.SCRIP,
+        version=version,
+        quantity=came.shares,
+        per_share=0,
+        gross=came.cost,
+        tax=0,
+        net=came.cost,
+        tax_rate=0,
+        cash=-cash,
+        price=price,
+        value_date=payment.due_date,
+        id=0,
+        order_id=None,
+    )
+
+
+def moves_as_much(booked: BookedLeg, fresh: BookedLeg) -> bool:
+    """Whether two legs of shares bring as many at the same price on the same day."""
+    return _compared(booked) == _compared(fresh) and booked.price == fresh.price
 
 
 def books_the_same(booked: BookedLeg, fresh: BookedLeg, *, with_kind: bool) -> bool:

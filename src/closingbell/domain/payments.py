@@ -26,10 +26,13 @@ class Leg(StrEnum):
     CIL = "CIL"
     SPIN_OFF = "SPIN_OFF"
     FRACTION = "FRACTION"
+    SCRIP = "SCRIP"
 
 
 # Each of these is an order of the child's.
 SPUN = frozenset({Leg.SPIN_OFF, Leg.FRACTION})
+# Their orders are taken back with them.
+ORDERED = SPUN | {Leg.SCRIP}
 
 
 class Preference(StrEnum):
@@ -66,6 +69,7 @@ class Dividend(NamedTuple):
     tax_rate: int | None = None
     fx_currency: str | None = None
     fx_rate: int | None = None
+    scrip_price: int | None = None
 
 
 class ShareEvent(NamedTuple):
@@ -92,13 +96,14 @@ class Holder(NamedTuple):
     is_reinvesting: bool = False
     drip_decimals: int = 4
     preference: Preference = Preference.AUTO
+    takes_scrip: bool = False
 
 
 class BookedLeg(NamedTuple):
     """One leg as it is, or is to be, booked. What ``per_share``, rates and price were is frozen in it.
 
     ``due_date`` is when it should count, ``value_date`` when it does: later where a closed period is in between.
-    ``quantity`` is what was counted; what was bought by a DRIP; what a CIL cut off or a FRACTION sold.
+    ``quantity`` is what was counted; what was bought by a DRIP or came as SCRIP; what a CIL cut off or a FRACTION sold.
     ``quantity_after`` is what a SPLIT made of it, or the shares of the child that a SPIN_OFF brought for it; its
     ``gross`` is the part of the parent's cost that went with them.
     """

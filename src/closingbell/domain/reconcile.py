@@ -9,16 +9,8 @@ from collections.abc import Iterable
 from datetime import date, timedelta
 
 from closingbell.domain.actions import AcceptedKind
-from closingbell.domain.bookkeeping import (
-    CHANGED,
-    NO_LONGER_ENTITLED,
-    NO_PRICE,
-    NO_RATE,
-    NOT_YET,
-    USERS_OWN,
-    Bookkeeper,
-)
-from closingbell.domain.dividends import Amounts, converted, dividend_amounts, reinvest
+from closingbell.domain.bookkeeping import CHANGED, NO_LONGER_ENTITLED, NO_PRICE, NO_RATE, NOT_YET, USERS_OWN
+from closingbell.domain.dividends import RATE_ONE, Amounts, converted, dividend_amounts
 from closingbell.domain.entitlements import FractionPolicy, PositionWalk, SplitStep, Trade, shown_quantity
 from closingbell.domain.payment_legs import books_the_same, dividend_leg, share_leg
 from closingbell.domain.payments import (
@@ -37,9 +29,8 @@ from closingbell.domain.payments import (
 )
 from closingbell.domain.rounding import Rounding
 from closingbell.domain.share_events import cash_in_lieu
+from closingbell.domain.shares_for_cash import SharesForCash
 
-# A price or a rate that is missing is waited for so long.
-RETRY = timedelta(days=5)
 # How near a person's own entry must be to ours to stand for it.
 NEAR_PERCENT = 2
 NEAR_MONEY = 200
@@ -60,15 +51,13 @@ def reconcile(
     return _Reconciler(holder, trades, company, books, frame).run()
 
 
-class _Reconciler(Bookkeeper):
+class _Reconciler(SharesForCash):
     def __init__(
         self, holder: Holder, trades: Iterable[Trade], company: CompanyTerms, books: HolderBooks, frame: Frame
     ) -> None:
-        super().__init__(books, frame, Changes())
-        self.holder = holder
-        self.company = company
+        splits = company.counting(frame.today) if company.splits else ()
+        super().__init__(holder, company, books, frame, PositionWalk(trades, splits, holder.fractions))
         self.entries = list(books.entries)
-        self.walk = PositionWalk(trades, company.counting(frame.today) if company.splits else (), holder.fractions)
 
     def run(self) -> Changes:
         for dividend in self.company.dividends:
@@ -128,9 +117,9 @@ class _Reconciler(Bookkeeper):
         if booked is not accrual:
             late = booked is not None and self._reverse(booked, CHANGED)
             self._book(accrual, is_moved=late)
-        if payment is not None:
-            if payment is not paid:
-                self._book(payment, is_moved=moved)
+        if payment is not None and payment is not paid:
+            self._book(payment, is_moved=moved)
+        if not self._take_scrip(dividend, payment) and payment is not None:
             self._reinvest(dividend, payment)
 
     def _may_book(self, dividend: Dividend) -> bool:
@@ -212,65 +201,6 @@ class _Reconciler(Bookkeeper):
         on = self.frame.rate_day(dividend.ex_date, due)
         return self.frame.rates.exchange(dividend.currency, self.holder.currency, on)
 
-    def _reinvest(self, dividend: Dividend, payment: BookedLeg) -> None:
-        """Buy shares for a payment at the close of its day, once: a later correction never undoes it."""
-        if not self.holder.is_reinvesting or payment.net <= 0 or (dividend.id, Leg.DRIP) in self.books.versions:
-            return
-        age = self.frame.today - self.books.first_paid.get(dividend.id, self.frame.today)
-        # One that was paid after the day that the books are made for is a matter of an ordinary run.
-        if age > RETRY or (self.frame.is_past and age < -_DAY):
-            return
-        on = self.frame.rates.trading_day(payment.due_date)
-        price, net = (self.frame.rates.close(on) if on <= self.frame.today else None), payment.net
-        if price is None:
-            self.changes.waiting.append(f"{NO_PRICE} of {on} to reinvest at")
-            return
-        into_trade = self._rate_between(payment.currency, self.company.currency, on)
-        into_cash = self._rate_between(self.company.currency, self.holder.currency, on)
-        if payment.currency == self.company.currency and payment.fx_rate is not None:
-            into_cash = payment.fx_rate
-        if into_trade is None or into_cash is None:
-            self.changes.waiting.append(f"{NO_RATE} for {on} to reinvest at")
-            return
-        net = converted(Amounts(net, 0, net), into_trade, self.company.currency, Rounding.DOWN).net
-        bought = reinvest(
-            net,
-            price,
-            decimals=self.holder.drip_decimals,
-            currency=self.company.currency,
-            rounding=self.holder.rounding,
-        )
-        if bought.shares == 0:
-            return
-        cost = Amounts(bought.cost, 0, bought.cost)
-        cash = converted(cost, into_cash, self.holder.currency, self.holder.rounding).net
-        self._book(
-            payment._replace(
-                leg=Leg.DRIP,
-                version=1,
-                quantity=bought.shares,
-                per_share=0,
-                gross=bought.cost,
-                tax=0,
-                net=bought.cost,
-                currency=self.company.currency,
-                tax_rate=0,
-                fx_rate=None if into_cash == _ONE_TO_ONE else into_cash,
-                cash=-cash,
-                price=price,
-                due_date=on,
-                value_date=on,
-                id=0,
-            )
-        )
-        self.walk.add(Trade(on, bought.shares))
-
-    def _rate_between(self, source: str, target: str, on: date) -> int | None:
-        if source == target:
-            return _ONE_TO_ONE
-        found = self.frame.rates.exchange(source, target, on)
-        return found[0] if found else None
-
     # --- What people entered themselves.
 
     def _is_users_own(self, dividend: Dividend, accrual: BookedLeg) -> bool:
@@ -347,8 +277,8 @@ class _Reconciler(Bookkeeper):
             gross=worth,
             net=worth,
             price=price,
-            fx_rate=None if rate == _ONE_TO_ONE else rate,
-            fx_date=None if rate == _ONE_TO_ONE else on,
+            fx_rate=None if rate == RATE_ONE else rate,
+            fx_date=None if rate == RATE_ONE else on,
             cash=converted(Amounts(worth, 0, worth), rate, self.holder.currency, self.holder.rounding).net,
         )
         moved = paid is not None and self._reverse(paid, CHANGED)
@@ -377,9 +307,6 @@ class _Reconciler(Bookkeeper):
         return dividend_leg(
             self.holder, dividend, leg, version, quantity, amounts, tax_rate=rate, rounding=rounding, due_date=due_date
         )
-
-
-_ONE_TO_ONE = 10**10
 
 
 def _is_close(theirs: int, ours: int) -> bool:

@@ -36,7 +36,7 @@ from closingbell.domain.payments import (
     ShareEvent,
     UserDividend,
 )
-from closingbell.domain.reconcile import RETRY
+from closingbell.domain.shares_for_cash import RETRY
 from closingbell.domain.spin_offs import SpinOffFacts
 from closingbell.domain.withholding import WithholdingRule, withholding_rule
 from closingbell.jobs.spin_off_facts import load_spin_offs
@@ -261,7 +261,7 @@ def _dividend(
     lags: dict[int, int],
     today: date,
 ) -> Dividend:
-    facts = action.facts
+    facts, is_scrip = action.facts, action.kind is AcceptedKind.SCRIP
     days = rulebook.business_days(facts.currency)
     told = facts.pay_date if facts.pay_date_status is PayDateStatus.CONFIRMED else None
     policy = PayPolicy(rulebook.settings.pay_policy)
@@ -299,6 +299,8 @@ def _dividend(
         None if facts.tax_rate is None else to_scaled(facts.tax_rate, QUANTITY_SCALE),
         facts.fx_currency,
         None if facts.fx_rate is None else to_scaled(facts.fx_rate, QUANTITY_SCALE),
+        # One that was reclassified gives no shares.
+        None if facts.scrip_price is None or not is_scrip else to_scaled(facts.scrip_price, PRICE_SCALE),
     )
 
 

@@ -99,7 +99,14 @@ def decide(facts: CompanyFacts) -> Decision:
 
 def _look_again(decision: Decision, facts: CompanyFacts, changes: Changes) -> None:
     """Have actions looked at again that came after shares were bought which nobody counted for them."""
-    first = min((leg.due_date for leg in changes.bookings if leg.leg is Leg.DRIP), default=facts.today)
+    moved = [leg for leg in changes.bookings if leg.leg is Leg.DRIP or leg.leg is Leg.SCRIP]
+    moved += [one.booked for one in changes.reversals if one.booked.leg is Leg.SCRIP]
+    if not moved:
+        return
+    if any(leg.leg is Leg.SCRIP for leg in moved):
+        # Their orders are marked as they are made, and deleted.
+        decision.touched.add(facts.waiting.company_id)
+    first = min(leg.due_date for leg in moved)
     if any(first < action.ex_date <= facts.today for action in facts.found.values()):
         decision.again_since = min(first, decision.again_since or first)
         decision.touched.add(facts.waiting.company_id)

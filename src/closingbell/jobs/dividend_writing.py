@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
 from closingbell.domain.paid import Paid
-from closingbell.domain.payments import SPUN, BookedLeg, Changes, Leg, Reversal
+from closingbell.domain.payments import ORDERED, BookedLeg, Changes, Leg, Reversal
 from closingbell.errors import BooksChangedError, RunLostError
 from closingbell.jobs.context import JobContext
 from closingbell.jobs.dividend_deciding import Decision
@@ -111,8 +111,9 @@ def _write(
         reversals += changes.reversals
         children |= decision.children
         for leg in changes.bookings:
-            of_order = spun if leg.leg in SPUN else bought if leg.leg is Leg.DRIP else legs
+            of_order = spun if leg.leg in ORDERED else bought if leg.leg is Leg.DRIP else legs
             of_order.append((decision.waiting.company_id, leg))
+    children |= {leg.action_id: company_id for company_id, leg in spun if leg.leg is Leg.SCRIP}
     payments.store_reversals(connection, reversals, now=now, run_id=run.id)
     spin_offs.take_back(connection, reversals, by=run.job_name, now=now)
     payments.store_bookings(connection, legs, first_number=number, now=now, run_id=run.id)

@@ -45,6 +45,7 @@ class Account(Base):
 
     ``residence`` is the owner's country for withholding tax. ``fraction_policy`` says what becomes of a fraction of a
     share at a split, ``dividend_preference`` whether dividends are paid by themselves (AUTO), only shown, or neither.
+    ``takes_scrip`` chooses shares where a company offers them in place of cash.
     """
 
     __tablename__ = "account"
@@ -60,6 +61,7 @@ class Account(Base):
     is_reinvesting: Mapped[bool] = mapped_column(default=False, server_default=false())
     drip_decimals: Mapped[int] = mapped_column(default=4, server_default="4")
     dividend_preference: Mapped[str] = mapped_column(String(8), default="AUTO", server_default="AUTO")
+    takes_scrip: Mapped[bool] = mapped_column(default=False, server_default=false())
     opened_date: Mapped[date | None]
 
 

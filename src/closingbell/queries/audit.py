@@ -208,7 +208,10 @@ CHECKS: dict[str, tuple[str, Check]] = {
     "balanced": ("every group of entries sums to zero in each currency", _balanced),
     "orders": ("every order booked what it books, once, and a deleted one nothing", _orders),
     "payments": ("every leg of a dividend booked what it says, and one taken back nothing", _payments),
-    "spin-offs": ("every spin-off's shares, and what was sold of them, are the orders that it made", _spin_offs),
+    "spin-offs": (
+        "shares of spin-offs, and those in place of dividends, are the orders that were made",
+        _spin_offs,
+    ),
     "orphans": ("every entry belongs to an order or a payment", _orphans),
     "cash": ("balances are the sums of their entries", _cash),
     "summaries": ("what is kept of bars is what they come to", _summaries),

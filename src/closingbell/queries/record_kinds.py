@@ -74,6 +74,7 @@ class AccountRecord:
     dividend_preference: str
     is_reinvesting: bool
     drip_decimals: int
+    takes_scrip: bool
     rounding: str
     fraction_policy: str
     opened_date: date | None

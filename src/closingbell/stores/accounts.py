@@ -28,6 +28,7 @@ class AccountFacts:
     drip_decimals: int = 4
     dividend_preference: str = "AUTO"
     opened_date: date | None = None
+    takes_scrip: bool = False
 
 
 _FACTS = [getattr(Account, name) for name in AccountFacts.__dataclass_fields__]

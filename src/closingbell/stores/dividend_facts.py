@@ -103,10 +103,11 @@ def load_holders(connection: Connection, account_ids: Iterable[int]) -> dict[int
     columns = (
         Account.id, Account.currency, Account.residence, Account.rounding, Account.fraction_policy,
         Account.is_reinvesting, Account.drip_decimals, Account.dividend_preference,
+        Account.takes_scrip,
     )  # fmt: skip
     found = {}
     for group in in_groups(sorted(account_ids)):
-        for id_, currency, residence, rounding, fractions, reinvests, decimals, preference in connection.execute(
+        for id_, currency, residence, rounding, fractions, reinvests, decimals, preference, scrip in connection.execute(
             select(*columns).where(Account.id.in_(group))
         ):
             found[id_] = Holder(
@@ -118,6 +119,7 @@ def load_holders(connection: Connection, account_ids: Iterable[int]) -> dict[int
                 reinvests,
                 decimals,
                 Preference(preference),
+                scrip,
             )
     return found
 

@@ -1,5 +1,7 @@
 """The orders that spin-offs make: a child's shares, and the sale of a fraction; and what decides about them.
 
+So are those of shares that came in place of a dividend.
+
 An order is made, and marked deleted, in the transaction that books its leg, or takes it back.
 """
 
@@ -14,7 +16,7 @@ from sqlalchemy import Connection, select, type_coerce, update
 
 from closingbell.domain.ledger import BookableOrder, gross_of
 from closingbell.domain.money import MONEY_SCALE, PRICE_SCALE, QUANTITY_SCALE, from_scaled
-from closingbell.domain.payments import SPUN, BookedLeg, Leg, Reversal
+from closingbell.domain.payments import ORDERED, BookedLeg, Leg, Reversal
 from closingbell.domain.positions import Trade, insert_before
 from closingbell.domain.spin_offs import OWN_WITHIN, Cost
 from closingbell.models import CorporateActionRow, DividendPayment, Order, PriceHistory
@@ -23,7 +25,13 @@ from closingbell.stores.orders import BOOKABLE
 from closingbell.stores.positions import CHANGE_COST
 from closingbell.stores.upsert import in_groups, table_of, upsert
 
-SOURCE = "spin-off"
+SOURCE, SCRIP = "spin-off", "scrip"
+SOURCES = (SOURCE, SCRIP)
+_NOTES = {
+    Leg.SPIN_OFF: "shares of a spin-off",
+    Leg.FRACTION: "fraction of a share from a spin-off",
+    Leg.SCRIP: "shares in place of a dividend",
+}
 # A child's first close is waited for so long.
 _FIRST_CLOSE = timedelta(days=5)
 # The day begins here first: shares are there before anybody trades on their day.
@@ -97,22 +105,33 @@ def load_first_close(connection: Connection, child_id: int, ex_date: date, *, la
 
 def find_differences(connection: Connection) -> Iterator[str]:
     """What does not fit between standing legs and the orders that they made, in words."""
-    legs = {leg.order_id: leg for leg in payments.load_standing_legs(connection, SPUN)}
-    named = select(_ACTION.id, _ACTION.child_symbol).where(_ACTION.child_symbol.is_not(None))
-    symbols = {action_id: symbol for action_id, symbol in connection.execute(named)}  # noqa: C416
-    known = companies.load_by_symbol(connection, sorted(set(symbols.values())))
-    query = select(*BOOKABLE).where(_ORDER.source == SOURCE, _ORDER.deleted_at.is_(None)).order_by(_ORDER.id)
+    legs = {leg.order_id: leg for leg in payments.load_standing_legs(connection, ORDERED)}
+    owners = _load_owners(connection, sorted({leg.action_id for leg in legs.values()}))
+    query = select(*BOOKABLE).where(_ORDER.source.in_(SOURCES), _ORDER.deleted_at.is_(None)).order_by(_ORDER.id)
     for row in connection.execute(query):
         order = BookableOrder(*row)
         leg = legs.pop(order.id, None)
         if leg is None:
-            yield f"order {order.id} is a spin-off's, and no payment stands for it"
+            yield f"order {order.id} follows from a corporate action, and no payment stands for it"
             continue
-        child = known.get(symbols.get(leg.action_id, ""))
-        if _facts_of(order) != _facts_made(leg, child.id if child else None):
+        if _facts_of(order) != _facts_made(leg, owners.get(leg.action_id)):
             yield f"order {order.id} is not what payment {leg.id} made of it"
     for leg in legs.values():
         yield f"payment {leg.id} brought or sold shares, and its order is not there"
+
+
+def _load_owners(connection: Connection, action_ids: Sequence[int]) -> dict[int, int]:
+    """The companies whose shares came by these actions: those that were spun off, else the actions' own."""
+    rows: list[Any] = []
+    for group in in_groups(action_ids):
+        query = select(_ACTION.id, _ACTION.company_id, _ACTION.child_symbol).where(_ACTION.id.in_(group))
+        rows += connection.execute(query).all()
+    known = companies.load_by_symbol(connection, sorted({row.child_symbol for row in rows if row.child_symbol}))
+    return {
+        row.id: known[row.child_symbol].id if row.child_symbol in known else row.company_id
+        for row in rows
+        if row.child_symbol is None or row.child_symbol in known
+    }
 
 
 # --- Writing.
@@ -142,7 +161,7 @@ def store_orders(
 
 def take_back(connection: Connection, reversals: Iterable[Reversal], *, by: str, now: datetime) -> None:
     """Mark the orders deleted of legs that are taken back, and reverse what they booked."""
-    ids = [one.booked.order_id for one in reversals if one.booked.leg in SPUN and one.booked.order_id is not None]
+    ids = [one.booked.order_id for one in reversals if one.booked.leg in ORDERED and one.booked.order_id is not None]
     touched: list[tuple[int, date]] = []
     for group in in_groups(sorted(ids)):
         standing = _ORDER.id.in_(group), _ORDER.deleted_at.is_(None)
@@ -163,13 +182,22 @@ def action_of(source_key: str) -> str:
 
 
 def _key(leg: BookedLeg) -> str:
-    part = "" if leg.leg is Leg.SPIN_OFF else "f"
-    return f"{SOURCE}:{leg.action_id}:{leg.account_id}:{part}{leg.version}"
+    part = "f" if leg.leg is Leg.FRACTION else ""
+    return f"{_source(leg)}:{leg.action_id}:{leg.account_id}:{part}{leg.version}"
+
+
+def _source(leg: BookedLeg) -> str:
+    return SCRIP if leg.leg is Leg.SCRIP else SOURCE
+
+
+def _money(leg: BookedLeg) -> tuple[int, str]:
+    """The cost that goes along with shares, or the cash that they are bought and sold for; and its currency."""
+    return abs(leg.gross if leg.leg is Leg.SPIN_OFF else leg.cash), leg.cash_currency
 
 
 def _facts_made(leg: BookedLeg, child_id: int | None) -> tuple[Any, ...]:
     type_, quantity = _type_of(leg)
-    return leg.account_id, child_id, type_, leg.due_date, quantity, abs(leg.gross), leg.currency
+    return leg.account_id, child_id, type_, leg.due_date, quantity, *_money(leg)
 
 
 def _facts_of(order: BookableOrder) -> tuple[Any, ...]:
@@ -179,6 +207,8 @@ def _facts_of(order: BookableOrder) -> tuple[Any, ...]:
 
 def _type_of(leg: BookedLeg) -> tuple[str, int]:
     """What the order of a leg is called, and of how many shares it is."""
+    if leg.leg is Leg.SCRIP:
+        return "BUY", leg.quantity
     is_all = leg.leg is Leg.SPIN_OFF
     quantity = (leg.quantity_after or 0) if is_all else leg.quantity
     comes, goes = ("TRANSFER_IN", "TRANSFER_OUT") if is_all else ("SELL", "BUY")
@@ -188,7 +218,7 @@ def _type_of(leg: BookedLeg) -> tuple[str, int]:
 def _row(child_id: int, leg: BookedLeg, now: datetime) -> dict[str, Any]:
     is_all = leg.leg is Leg.SPIN_OFF
     type_, quantity = _type_of(leg)
-    day = leg.due_date
+    (amount, currency), day = _money(leg), leg.due_date
     has_price = not is_all and leg.price is not None and leg.fx_rate is None
     return {
         "account_id": leg.account_id,
@@ -198,12 +228,12 @@ def _row(child_id: int, leg: BookedLeg, now: datetime) -> dict[str, Any]:
         "executed_at": datetime.combine(day, _MORNING if is_all else _EVENING),
         "quantity": from_scaled(quantity, QUANTITY_SCALE),
         "price": from_scaled(leg.price or 0, PRICE_SCALE) if has_price else None,
-        "amount": from_scaled(abs(leg.gross), MONEY_SCALE),
+        "amount": from_scaled(amount, MONEY_SCALE),
         "fee": 0,
         "tax": 0,
-        "currency": leg.currency,
-        "source": SOURCE,
+        "currency": currency,
+        "source": _source(leg),
         "source_key": _key(leg),
-        "note": "shares of a spin-off" if is_all else "fraction of a share from a spin-off",
+        "note": _NOTES[leg.leg],
         "created_at": now,
     }

@@ -117,8 +117,8 @@ def delete_order(context: JobContext, order_id: int, *, by: str, allow_short: bo
             raise UsageError(f"there is no order {order_id}; closingbell orders list shows them")
         if order.deleted_at is not None:
             raise UsageError(f"order {order_id} was deleted already")
-        if order.source == spin_offs.SOURCE:
-            raise UsageError(_follows_from_spin_off(order))
+        if order.source in spin_offs.SOURCES:
+            raise UsageError(_follows_from_action(order))
         account = _account(connection, order.account)
         if order.symbol is not None and order.type in INCOMING and not allow_short:
             _refuse_short(connection, account, order.symbol, [], without=order)
@@ -132,8 +132,13 @@ def delete_order(context: JobContext, order_id: int, *, by: str, allow_short: bo
     return context.database.write_unit(unit)
 
 
-def _follows_from_spin_off(order: orders.StoredOrder) -> str:
+def _follows_from_action(order: orders.StoredOrder) -> str:
     number = spin_offs.action_of(order.source_key)
+    if order.source == spin_offs.SCRIP:
+        return (
+            f"order {order.id} is shares in place of a dividend (corporate action {number}) and goes with its payment; "
+            f"to take both back: closingbell actions cancel {number}"
+        )
     return (
         f"order {order.id} follows from a spin-off (corporate action {number}) and would be made again; to take it "
         f"back: closingbell actions cancel {number}, or enter the shares of {order.symbol} that came yourself, "

@@ -103,6 +103,7 @@ _OF_ACCOUNT = (
     Field("dividend_preference", "Dividends", "", "choice", DIVIDEND_PREFERENCES, is_required=True),
     Field("is_reinvesting", "Shares are bought for dividends", "", "check"),
     Field("drip_decimals", "Decimals of reinvested shares", "", "decimal", is_required=True, read=whole_of),
+    Field("takes_scrip", "Shares are taken where they are offered for cash", "", "check"),
     Field("rounding", "Rounding of dividends", "", "choice", ROUNDINGS, is_required=True),
     Field("fraction_policy", "Fractions at splits", "", "choice", FRACTION_POLICIES, is_required=True),
     Field("opened_date", "Opened", "", "date", read=day_of),

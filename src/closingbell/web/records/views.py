@@ -182,6 +182,7 @@ LABELS = {
     "has_password": "has a password",
     "has_second_factor": "has a second factor",
     "is_reinvesting": "reinvests",
+    "takes_scrip": "takes shares for cash",
     "drip_decimals": "decimals of reinvested shares",
     "dividend_preference": "dividends",
     "fraction_policy": "fractions",
