@@ -186,3 +186,10 @@ def test_a_person_whose_tries_are_used_up_is_given_them_back_by_command(site: Si
     # A name that nobody has is counted too, and freed.
     site.browser().sign_in("nobody@example.org", "wrong password!")
     assert site.house.command("unlock", "nobody@example.org").stdout.startswith("1 tries of nobody@example.org")
+
+
+def test_a_link_to_the_page_of_codes_signs_nobody_out(site: Site) -> None:
+    browser = site.as_("administrator")
+    assert browser.get("/tf-validate").headers["Location"] == "/tf-setup"
+    assert browser.post("/tf-validate", code="123456").status_code == 302
+    assert browser.get("/settings").status_code == 200

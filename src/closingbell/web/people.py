@@ -9,9 +9,9 @@ from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
-from flask import Flask, abort, request
+from flask import Flask, abort, redirect, request, session, url_for
 from flask_login import user_logged_out
-from flask_security import RoleMixin, Security, SQLAlchemySessionUserDatastore, UserMixin
+from flask_security import RoleMixin, Security, SQLAlchemySessionUserDatastore, UserMixin, current_user
 from flask_security.signals import user_authenticated
 from sqlalchemy.orm import registry, scoped_session, sessionmaker
 
@@ -81,17 +81,34 @@ class Datastore(SQLAlchemySessionUserDatastore):
 def add_people(app: Flask, context: JobContext, secret_key: str) -> None:
     """Sessions, sign-in, second factor and its limits."""
     _map_person()
-    session = scoped_session(sessionmaker(context.database.engine, expire_on_commit=False))
-    app.teardown_appcontext(lambda _error: session.remove())
+    scoped = scoped_session(sessionmaker(context.database.engine, expire_on_commit=False))
+    app.teardown_appcontext(lambda _error: scoped.remove())
     app.config.update(_settings(context, secret_key))
-    datastore = Datastore(session, Person, Role)
+    datastore = Datastore(scoped, Person, Role)
     app.extensions["closingbell_people"] = datastore
     Security(app, datastore)
     # Its way out of a lost second factor is mail, which whoever has the password may read too; ours is a command.
     app.view_functions["security.two_factor_rescue"] = lambda: abort(404)
+    _keep_session_of_a_lost_code(app)
     user_logged_out.connect(_end_sessions(datastore), app, weak=False)
     user_authenticated.connect(_note_sign_in(context), app, weak=False)
     limit_sign_in(app, secret_key)
+
+
+def _keep_session_of_a_lost_code(app: Flask) -> None:
+    """Who is signed in and was asked for no code is led on: as it comes, the page signs such a person out everywhere.
+
+    It is reached by a link, so any page elsewhere could do that to whoever follows one.
+    """
+    endpoint = "security.two_factor_token_validation"
+    validate = app.view_functions[endpoint]
+
+    def validate_code() -> Any:
+        if current_user.is_authenticated and session.get("tf_state") != "validating_profile":
+            return redirect(url_for("security.two_factor_setup"))
+        return validate()
+
+    app.view_functions[endpoint] = validate_code
 
 
 def _settings(context: JobContext, secret_key: str) -> dict[str, Any]:
