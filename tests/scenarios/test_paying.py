@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 
 from closingbell.jobs.dividend_processor import DividendSelection, preview_dividends
-from closingbell.models import DividendPayment, LedgerEntry, Order, OutboxMessage
+from closingbell.models import DividendPayment, LedgerEntry, Notification, Order, OutboxMessage
 from closingbell.queries.audit import audit
 from closingbell.stores.database import open_database
-from closingbell.usecases import messages
+from closingbell.usecases import messages, people
 from closingbell.usecases.orders import delete_order
 from tests.dividend_desk import Desk
 
@@ -101,6 +101,54 @@ def test_what_is_reinvested_is_told_beside_what_is_paid(make: Make) -> None:
     late = preview_dividends(desk.context, DividendSelection()).in_words()
     assert late == "would pay 1 account no cash; 60.00 USD of earlier payments would be reinvested"
     assert desk.run("2024-06-05").message == "0 payments booked, 0 taken back: 60.00 USD of earlier payments reinvested"
+
+
+def told(desk: Desk) -> list[tuple[str, str]]:
+    return [(row.title, row.body) for row in desk.rows(Notification)]
+
+
+@pytest.mark.one_database
+def test_people_are_told_once_of_a_price_or_a_rate_that_does_not_come(make: Make) -> None:
+    desk = make({"id": "A", "currency": "USD", "reinvest": True}, {"id": "B", "currency": "EUR"})
+    people.create_administrator(desk.context, email="ann@example.org", password="correct horse battery")
+    desk.carry_out({"do": "event_cancel", "id": "y"})
+    # The desk runs late in the evening of New York, which is the next day already in UTC: days count from the third.
+    for day in ("2024-04-02", "2024-04-07"):
+        desk.run(day)
+    assert told(desk) == []
+
+    desk.run("2024-04-08")
+    [rate] = told(desk)
+    assert rate == (
+        "XX CASH of 2024-03-14: no exchange rate from USD to EUR for 2024-04-02",
+        "In 1 account cash waits for it. Enter the rate with closingbell books fx FROM TO DATE RATE; "
+        "the next run pays.",
+    )
+    desk.run("2024-04-09")
+    [_, price] = told(desk)
+    assert price == (
+        "XX CASH of 2024-03-14: no price of 2024-04-02 to reinvest at",
+        "In 1 account the dividend stays cash: after five days no shares are bought for it any more. Enter what the "
+        "broker bought with closingbell orders add.",
+    )
+    for day in ("2024-04-10", "2024-04-11", "2024-05-11"):
+        desk.run(day)
+    assert len(told(desk)) == 2
+    desk.close("XX", "2024-04-02", "40.00")
+    desk.carry_out({"do": "fx", "from": "USD", "to": "EUR", "date": "2024-04-02", "rate": "0.92"})
+    desk.run("2024-05-12")
+    assert desk.cash() == {"A": {"USD": Decimal(5)}, "B": {"EUR": Decimal("4.6")}}
+    assert len(told(desk)) == 2
+
+
+@pytest.mark.one_database
+def test_people_are_told_of_a_missing_price_also_after_days_without_a_run(make: Make) -> None:
+    desk = make({"id": "A", "currency": "USD", "reinvest": True})
+    people.create_administrator(desk.context, email="ann@example.org", password="correct horse battery")
+    desk.carry_out({"do": "event_cancel", "id": "y"})
+    desk.run("2024-04-02")
+    desk.run("2024-04-14")
+    assert [title for title, _ in told(desk)] == ["XX CASH of 2024-03-14: no price of 2024-04-02 to reinvest at"]
 
 
 def audited(desk: Desk) -> list[str]:

@@ -18,6 +18,7 @@ from closingbell.domain.payments import (
     Leg,
     Preference,
     Rates,
+    Wait,
 )
 from closingbell.domain.positions import Trade
 from closingbell.domain.spin_offs import Child, Cost, SpinOff, SpinOffFacts, add_spin_offs, spin_off_state
@@ -92,7 +93,8 @@ def test_fraction_waits_for_a_price_and_the_shares_do_not() -> None:
     changes = changes_of(facts(), Holder(7, "USD", fractions=CIL))
 
     assert moved(changes) == [("SPIN_OFF", 100, 24.1917, 563.52)]
-    assert (changes.unpaid, changes.waiting) == ({1}, ["no price of 2022-04-11 for a fraction of a share"])
+    told = "no price of 2022-04-11 for a fraction of a share"
+    assert (changes.unpaid, changes.waiting) == ({1}, [Wait(1, Leg.FRACTION, told)])
 
 
 @pytest.mark.parametrize(("policy", "shares"), [("ROUND_UP", 25), ("ROUND_DOWN", 24)])

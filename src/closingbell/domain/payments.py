@@ -183,6 +183,15 @@ class Suggestion(NamedTuple):
     is_dismissed: bool = False
 
 
+class Wait(NamedTuple):
+    """A leg that waits for a price or a rate; ``is_over``: for too long, it is not booked any more."""
+
+    action_id: int
+    leg: Leg
+    what: str
+    is_over: bool = False
+
+
 @dataclass(slots=True)
 class HolderBooks:
     """What is on the books of one account for one company: active legs, newest versions, and the first payment's day.
@@ -209,7 +218,7 @@ class Changes:
     suggestions: list[Suggestion] = field(default_factory=list)
     unpaid: set[int] = field(default_factory=set)
     corrected: set[int] = field(default_factory=set)
-    waiting: list[str] = field(default_factory=list)
+    waiting: list[Wait] = field(default_factory=list)
 
     @property
     def is_empty(self) -> bool:

@@ -26,6 +26,7 @@ from closingbell.domain.payments import (
     Preference,
     ShareEvent,
     UserDividend,
+    Wait,
 )
 from closingbell.domain.rounding import Rounding
 from closingbell.domain.share_events import cash_in_lieu
@@ -172,7 +173,8 @@ class _Reconciler(SharesForCash):
         if self.holder.currency != dividend.currency:
             rate = self._exchange_rate(dividend, due)
             if rate is None:
-                self.changes.waiting.append(f"{NO_RATE} from {dividend.currency} to {self.holder.currency} for {due}")
+                what = f"{NO_RATE} from {dividend.currency} to {self.holder.currency} for {due}"
+                self.changes.waiting.append(Wait(dividend.id, Leg.PAYMENT, what))
                 return None
             cash = converted(amounts, rate[0], self.holder.currency, accrual.rounding).net
             fresh = fresh._replace(
@@ -255,7 +257,7 @@ class _Reconciler(SharesForCash):
         self._cash_in_lieu(event, step, paid)
 
     def _cash_in_lieu(self, event: ShareEvent, step: SplitStep, paid: BookedLeg | None) -> None:
-        fraction = step.fraction
+        fraction, key = step.fraction, event.split.action_id
         if self.holder.fractions is not FractionPolicy.CASH_IN_LIEU or not fraction:
             if paid is not None:
                 self._reverse(paid, NO_LONGER_ENTITLED)
@@ -268,8 +270,9 @@ class _Reconciler(SharesForCash):
         price = event.price if event.price is not None else paid.price if paid else self.frame.rates.close(on)
         rate = self._rate_between(self.company.currency, self.holder.currency, on)
         if price is None or rate is None:
-            self.changes.waiting.append(f"{NO_PRICE if price is None else NO_RATE} of {on} for a fraction of a share")
-            self.changes.unpaid.add(event.split.action_id)
+            what = f"{NO_PRICE if price is None else NO_RATE} of {on} for a fraction of a share"
+            self.changes.waiting.append(Wait(key, Leg.CIL, what))
+            self.changes.unpaid.add(key)
             return
         worth = cash_in_lieu(fraction, price, currency=self.company.currency, rounding=self.holder.rounding)
         leg = self._share_leg(event, Leg.CIL, cut)

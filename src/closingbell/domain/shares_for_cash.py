@@ -8,11 +8,23 @@ from closingbell.domain.bookkeeping import CHANGED, NO_PRICE, NO_RATE, Bookkeepe
 from closingbell.domain.dividends import RATE_ONE, Amounts, converted, reinvest
 from closingbell.domain.entitlements import PositionWalk, Trade
 from closingbell.domain.payment_legs import moves_as_much, scrip_leg
-from closingbell.domain.payments import BookedLeg, Changes, CompanyTerms, Dividend, Frame, Holder, HolderBooks, Leg
+from closingbell.domain.payments import (
+    BookedLeg,
+    Changes,
+    CompanyTerms,
+    Dividend,
+    Frame,
+    Holder,
+    HolderBooks,
+    Leg,
+    Wait,
+)
 from closingbell.domain.rounding import Rounding
 
 # A price or a rate that is missing is waited for so long.
 RETRY = timedelta(days=5)
+# So long after that people are told of it, if nobody looked before.
+TOLD_WITHIN = timedelta(days=7)
 _DAY = timedelta(days=1)
 
 
@@ -33,19 +45,22 @@ class SharesForCash(Bookkeeper):
             return
         age = self.frame.today - self.books.first_paid.get(dividend.id, self.frame.today)
         # One that was paid after the day that the books are made for is a matter of an ordinary run.
-        if age > RETRY or (self.frame.is_past and age < -_DAY):
+        is_over = age > RETRY
+        if age > RETRY + TOLD_WITHIN or (self.frame.is_past and age < -_DAY):
             return
         on = self.frame.rates.trading_day(payment.due_date)
         price, net = (self.frame.rates.close(on) if on <= self.frame.today else None), payment.net
         if price is None:
-            self.changes.waiting.append(f"{NO_PRICE} of {on} to reinvest at")
+            self.changes.waiting.append(Wait(dividend.id, Leg.DRIP, f"{NO_PRICE} of {on} to reinvest at", is_over))
             return
         into_trade = self._rate_between(payment.currency, self.company.currency, on)
         into_cash = self._rate_between(self.company.currency, self.holder.currency, on)
         if payment.currency == self.company.currency and payment.fx_rate is not None:
             into_cash = payment.fx_rate
         if into_trade is None or into_cash is None:
-            self.changes.waiting.append(f"{NO_RATE} for {on} to reinvest at")
+            self.changes.waiting.append(Wait(dividend.id, Leg.DRIP, f"{NO_RATE} for {on} to reinvest at", is_over))
+            return
+        if is_over:
             return
         net = converted(Amounts(net, 0, net), into_trade, self.company.currency, Rounding.DOWN).net
         bought = reinvest(

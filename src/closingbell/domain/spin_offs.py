@@ -37,6 +37,7 @@ from closingbell.domain.payments import (
     Leg,
     Preference,
     ShareEvent,
+    Wait,
 )
 from closingbell.domain.positions import Trade, insert_before, position_of
 from closingbell.domain.share_events import cash_in_lieu, spin_off
@@ -232,7 +233,8 @@ class _SpinOffs(Bookkeeper):
         rate = self._rate(child, sold, event.ex_date)
         if price is None or rate is None:
             what = NO_PRICE if price is None else NO_RATE
-            self.changes.waiting.append(f"{what} of {event.ex_date} for a fraction of a share")
+            told = f"{what} of {event.ex_date} for a fraction of a share"
+            self.changes.waiting.append(Wait(event.id, Leg.FRACTION, told))
             self.changes.unpaid.add(event.id)
             return
         worth = cash_in_lieu(Fraction(cut), price, currency=child.currency, rounding=shares.rounding)

@@ -36,7 +36,7 @@ from closingbell.domain.payments import (
     ShareEvent,
     UserDividend,
 )
-from closingbell.domain.shares_for_cash import RETRY
+from closingbell.domain.shares_for_cash import RETRY, TOLD_WITHIN
 from closingbell.domain.spin_offs import SpinOffFacts
 from closingbell.domain.withholding import WithholdingRule, withholding_rule
 from closingbell.jobs.spin_off_facts import load_spin_offs
@@ -194,8 +194,8 @@ def _first_day(chosen: Sequence[AcceptedAction], every: Sequence[AcceptedAction]
 
 
 def _is_fresh(state: StoredState, now: datetime) -> bool:
-    """Whether an action was paid so shortly ago that a price to reinvest at may still come."""
-    return state.changed_at is not None and now - state.changed_at <= RETRY + _DAY
+    """Whether an action was paid so shortly ago that a price to reinvest at may come, or people be told of none."""
+    return state.changed_at is not None and now - state.changed_at <= RETRY + TOLD_WITHIN + _DAY
 
 
 def _take_leg(of: HolderBooks, leg: BookedLeg, *, is_active: bool, posted_at: datetime) -> None:

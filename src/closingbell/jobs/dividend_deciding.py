@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 
 from closingbell.domain.actions import AcceptedAction, AcceptedKind, PayDateStatus
 from closingbell.domain.pay_dates import WAIT_AT_MOST
-from closingbell.domain.payments import SPUN, Changes, HolderBooks, Leg, Suggestion, split_state_of, state_of
+from closingbell.domain.payments import (
+    SPUN,
+    Changes,
+    EventState,
+    HolderBooks,
+    Leg,
+    Suggestion,
+    Wait,
+    split_state_of,
+    state_of,
+)
 from closingbell.domain.reconcile import reconcile
+from closingbell.domain.shares_for_cash import RETRY, TOLD_WITHIN
 from closingbell.domain.spin_offs import add_spin_offs, spin_off_state
 from closingbell.jobs.dividend_books import CompanyFacts
 from closingbell.stores.dividend_progress import StoredState, Waiting
@@ -23,6 +35,7 @@ class Decision:
 
     ``children`` are the companies that its spin-offs (by action) gave away, ``touched`` those whose shares come or go.
     ``again_since``: shares were bought for a dividend so late that actions after that day count them, too.
+    ``late`` is what waits so long that people must be told, and in how many accounts.
     """
 
     waiting: Waiting
@@ -35,6 +48,7 @@ class Decision:
     touched: set[int] = field(default_factory=set)
     again_since: date | None = None
     suggestions: list[Suggestion] = field(default_factory=list)
+    late: dict[Wait, int] = field(default_factory=dict)
 
     @property
     def suggestion_count(self) -> int:
@@ -58,7 +72,7 @@ def decide(facts: CompanyFacts) -> Decision:
     decision = Decision(waiting, found=facts.found, stored_links=facts.links)
     unpaid: set[int] = set()
     corrected: set[int] = set()
-    is_waiting = False
+    waits: Counter[Wait] = Counter()
     nothing_booked = HolderBooks()
     accounts = sorted(facts.trades.keys() | facts.books.keys())
     for account_id in accounts:
@@ -73,7 +87,7 @@ def decide(facts: CompanyFacts) -> Decision:
         decision.suggestions += changes.suggestions
         unpaid |= changes.unpaid
         corrected |= changes.corrected
-        is_waiting = is_waiting or bool(changes.waiting)
+        waits += Counter(changes.waiting)
         if not changes.is_empty or _are_links_new(facts, account_id, changes):
             decision.changes.append((account_id, changes))
     for dividend in facts.terms.dividends:
@@ -93,8 +107,19 @@ def decide(facts: CompanyFacts) -> Decision:
         # Of one that is a split by now, the split's is the state.
         if facts.states.get(spun.id) != stored and facts.found[spun.id].kind is AcceptedKind.SPIN_OFF:
             decision.states[spun.id] = stored
-    decision.next_date = _next_date(facts, is_waiting=is_waiting)
+    decision.next_date = _next_date(facts, is_waiting=any(not wait.is_over for wait in waits))
+    decision.late = {wait: count for wait, count in waits.items() if _is_late(facts, wait)}
     return decision
+
+
+def _is_late(facts: CompanyFacts, wait: Wait) -> bool:
+    """Whether people must be told that a leg waits: shares are not bought any more, other legs wait for days."""
+    if wait.leg is Leg.DRIP:
+        return wait.is_over
+    state = facts.states.get(wait.action_id)
+    if state is None or state.state is not EventState.PAYABLE or state.changed_at is None:
+        return False
+    return RETRY <= facts.today - state.changed_at.date() <= RETRY + TOLD_WITHIN
 
 
 def _look_again(decision: Decision, facts: CompanyFacts, changes: Changes) -> None:

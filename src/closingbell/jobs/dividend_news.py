@@ -1,4 +1,4 @@
-"""What people must know of payments: cash taken back, balances below zero, estimated pay dates used."""
+"""What people must know of payments: cash taken back, balances below zero, estimated pay dates, what waits in vain."""
 
 from __future__ import annotations
 
@@ -16,18 +16,28 @@ from closingbell.jobs.dividend_deciding import Decision
 from closingbell.stores import notices
 
 ESTIMATED = PayDateStatus.ESTIMATED.value
+# What a missing price or rate keeps from accounts, and the way out; {} is the action.
+_LATE = {
+    Leg.PAYMENT: "cash waits for it. Enter the rate with closingbell books fx FROM TO DATE RATE; the next run pays.",
+    Leg.DRIP: "the dividend stays cash: after five days no shares are bought for it any more. Enter what the "
+    "broker bought with closingbell orders add.",
+    Leg.CIL: "cash for a fraction waits for it. Enter the agent's price with closingbell actions edit {} "
+    "--cash-in-lieu-price PRICE, or a missing rate with closingbell books fx FROM TO DATE RATE.",
+}
+_LATE[Leg.FRACTION] = _LATE[Leg.CIL]
 _CASH_LEGS = frozenset({Leg.PAYMENT, Leg.CIL, Leg.FRACTION})
 
 
 def tell(
     connection: Connection,
     accounts: Sequence[tuple[Decision, int, Changes]],
+    finished: Sequence[Decision],
     *,
     run_id: int,
     now: datetime,
 ) -> None:
-    """Write messages about what this transaction books, as part of it."""
-    messages = [*_reversals(accounts), *_estimates(accounts)]
+    """Write messages about what this transaction books, and what still waits in it, as part of it."""
+    messages = [*_reversals(accounts), *_estimates(accounts), *_waits(finished)]
     below = _lowered(accounts)
     if below:
         messages += _overdrawn(connection, below)
@@ -81,6 +91,20 @@ def _estimates(accounts: Sequence[tuple[Decision, int, Changes]]) -> list[Messag
             f"closingbell actions edit {action_id} --pay-date DATE",
         )
         for action_id, (decision, day) in sorted(found.items())
+    ]
+
+
+def _waits(finished: Sequence[Decision]) -> list[Message]:
+    """One message for each action and what it waits for; the key keeps a repeat from being told."""
+    return [
+        Message(
+            f"dividend-waits:{wait.action_id}:{wait.leg}:{wait.what}",
+            "warning",
+            f"{_name(decision, wait.action_id)}: {wait.what}",
+            f"In {count} account{'s' * (count > 1)} {_LATE[wait.leg].format(wait.action_id)}",
+        )
+        for decision in finished
+        for wait, count in sorted(decision.late.items())
     ]
 
 
