@@ -2,10 +2,13 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
+from pathlib import Path
 
 from sqlalchemy import insert
 
-from closingbell.models import AuditEntry, JobLog, JobRequest, JobState
+from closingbell.models import AuditEntry, DatabaseMark, JobLog, JobRequest, JobState
+from closingbell.stores import job_log
+from closingbell.stores.upsert import table_of
 from closingbell.usecases import people
 from closingbell.web import looks, runs
 from tests.web.conftest import PASSWORD, Site
@@ -163,6 +166,7 @@ def test_progress_of_an_ended_run_ends_at_once(site: Site) -> None:
     assert response.mimetype == "text/event-stream"
     lines = response.get_data(as_text=True).split("\n\n")
     assert '"processed":1' in lines[0]
+    assert '"symbol":"AAPL"' in lines[0]
     assert lines[1] == "event: ended\ndata: {}"
 
 
@@ -177,6 +181,39 @@ def test_a_company_s_name_is_text_wherever_it_stands(site: Site) -> None:
     site.house.run()
     site.as_("administrator").post("/jobs/daily_price_update/pause", why="<script>alert(1)</script>")
     assert "<script>alert" not in site.as_("viewer").text("/")
+
+
+def test_a_run_under_way_names_the_company_that_ended_last(site: Site) -> None:
+    context = site.context
+    at = context.wall.now()
+    with context.database.write() as connection:
+        run_id = job_log.start_run(connection, job_log.RunStart("daily_price_update", "manual", "us", at, at))
+        job_log.store_progress(connection, run_id, "us", processed=2, failed=0, last_symbol="IBM", wall=at, planned=5)
+        # Progress without a company keeps the one that was named.
+        job_log.store_progress(connection, run_id, "us", processed=2, failed=0, wall=at)
+    told = plain_text(site.as_("viewer").text(f"/runs/{run_id}"))
+    assert "2 of 5 companies, 0 failed, the last was IBM , – a second" in told
+
+
+def assert_not_ready(site: Site) -> None:
+    response = site.browser().get("/readyz")
+    assert (response.status_code, response.get_data(as_text=True)) == (503, "not ready\n")
+    # It lives all the same: starting it anew would not help.
+    assert site.browser().text("/healthz") == "ok\n"
+
+
+def test_without_tables_it_is_not_ready(site: Site) -> None:
+    with site.context.database.write() as connection:
+        table_of(DatabaseMark).drop(connection)
+    assert_not_ready(site)
+
+
+def test_without_its_database_it_is_not_ready(site: Site) -> None:
+    engine = site.context.database.engine
+    engine.dispose()
+    for path in Path(engine.url.database or "").parent.glob("closingbell.sqlite*"):
+        path.write_bytes(b"no database" * 1000)
+    assert_not_ready(site)
 
 
 def test_health_is_told_to_anybody_and_no_more(site: Site) -> None:

@@ -147,6 +147,7 @@ def _write(
         run.owner,
         processed=len(run.items),
         failed=run.failed_count,
+        last_symbol=run.last_symbol,
         requests_by_provider=run.requests.by_provider,
         wall=wall,
     ):

@@ -104,7 +104,14 @@ def _write(connection: Connection, run: Run, batch: _Batch, *, now: datetime, wa
     processed, failed = len(run.items), run.failed_count
     sent = run.requests.by_provider
     if not job_log.store_progress(
-        connection, run.id, run.owner, processed=processed, failed=failed, requests_by_provider=sent, wall=wall
+        connection,
+        run.id,
+        run.owner,
+        processed=processed,
+        failed=failed,
+        last_symbol=run.last_symbol,
+        requests_by_provider=sent,
+        wall=wall,
     ):
         raise RunLostError("this run was closed by somebody else")
     rows: list[tuple[Any, ...]] = []

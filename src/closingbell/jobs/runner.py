@@ -75,6 +75,11 @@ class Run:
             self._counted += len(new)
             return self._failed
 
+    @property
+    def last_symbol(self) -> str | None:
+        """The company that ended last so far."""
+        return self.items[-1].symbol if self.items else None
+
 
 @dataclass(frozen=True, slots=True)
 class Ending:

@@ -17,7 +17,7 @@ class JobLog(Base):
     ``owner`` is the process that carries it out and ``lease_until`` how long it may be trusted to (real time);
     ``active_key`` is the job's name while it runs, so that one job has one run; ``ended_by`` says why it ended if not
     by itself: cancelled, orphaned, stalled, interrupted, timed_out, error. ``requests_by_provider`` is a JSON object of
-    counts that sum to ``request_count``; older rows have none.
+    counts that sum to ``request_count``; older rows have none. ``last_symbol`` is the company that ended last so far.
     """
 
     __tablename__ = "job_log"
@@ -53,6 +53,7 @@ class JobLog(Base):
     cancel_requested_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     cancel_requested_by: Mapped[str | None] = mapped_column(String(200))
     stocks_planned: Mapped[int | None]
+    last_symbol: Mapped[str | None] = mapped_column(Symbol)
     arguments: Mapped[str | None] = mapped_column(Text)
     ended_by: Mapped[str | None] = mapped_column(String(24))
     expected_count: Mapped[int] = mapped_column(BigInteger, default=0)

@@ -18,6 +18,8 @@ from closingbell.stores.database import Database
 class RunView:
     """One run, as JobLog has it; ``duration_s`` is None while it runs, ``late_s`` how late it began.
 
+    ``last_symbol`` is the company that ended last so far, None while none did.
+
     ``requests_by_provider`` sums to ``request_count``; it is empty for runs of a time when it was not written down.
     """
 
@@ -31,6 +33,7 @@ class RunView:
     stocks_planned: int | None
     stocks_processed: int
     stocks_failed: int
+    last_symbol: str | None
     message: str | None
     error_message: str | None
     trigger: str

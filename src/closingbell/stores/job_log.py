@@ -239,12 +239,15 @@ def store_progress(
     failed: int,
     wall: datetime,
     planned: int | None = None,
+    last_symbol: str | None = None,
     requests_by_provider: Mapping[str, int] | None = None,
 ) -> bool:
-    """Write down how far a run is; False when it is no longer this owner's."""
+    """Write down how far a run is, ``last_symbol`` ended last; False when it is no longer this owner's."""
     values: dict[str, Any] = {"stocks_processed": processed, "stocks_failed": failed, "progress_at": wall}
     if planned is not None:
         values["stocks_planned"] = planned
+    if last_symbol is not None:
+        values["last_symbol"] = last_symbol
     if requests_by_provider:
         values |= _requests(requests_by_provider)
     changed = connection.execute(

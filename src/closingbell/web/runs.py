@@ -164,7 +164,7 @@ def _events(context: JobContext, run_id: int, *, lasting_s: float) -> Iterator[b
 
 
 def _progress(context: JobContext, run: RunView) -> dict[str, object]:
-    """Counts, rate and time left of a run, in numbers that a script puts on the page."""
+    """Counts, the company that ended last, rate and time left of a run: what a script puts on the page."""
     running_s = max((context.clock.now() - run.started_at).total_seconds(), 0.001)
     rate = run.stocks_processed / running_s
     left = (run.stocks_planned or 0) - run.stocks_processed
@@ -173,6 +173,7 @@ def _progress(context: JobContext, run: RunView) -> dict[str, object]:
         "planned": run.stocks_planned,
         "processed": run.stocks_processed,
         "failed": run.stocks_failed,
+        "symbol": run.last_symbol,
         "requests": run.request_count,
         "rate": round(rate, 1),
         "left_s": round(left / rate) if rate and left > 0 else None,

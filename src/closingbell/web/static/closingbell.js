@@ -62,7 +62,8 @@ function followRun(section) {
     for (const field of section.querySelectorAll("[data-live-field]")) {
       const name = field.dataset.liveField;
       const value = told[name];
-      field.textContent = name === "left_s" ? duration(value) : value === null ? "–" : NUMBER.format(value);
+      if (name === "left_s") field.textContent = duration(value);
+      else field.textContent = typeof value === "number" ? NUMBER.format(value) : (value ?? "–");
     }
   };
   source.addEventListener("ended", () => {
