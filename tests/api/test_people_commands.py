@@ -12,7 +12,7 @@ from flask import Flask
 
 from closingbell.errors import NotAllowedError, NotAuthenticatedError, UsageError
 from closingbell.jobs.context import EXTENSION, JobContext
-from closingbell.models import ApiToken, User
+from closingbell.models import ApiToken, AuditEntry, User
 from closingbell.stores import people as stored
 from closingbell.usecases import people
 from tests.api.conftest import NOW, make_app
@@ -180,6 +180,24 @@ def test_revoked_token_is_refused_from_then_on(app: Flask) -> None:
     assert (again.exit_code, again.stderr) == (2, "error: the token 'ci' is revoked already\n")
     unknown = run(app, "revoke-token", "cd")
     assert (unknown.exit_code, unknown.stderr) == (2, "error: no token is called 'cd'; list-tokens shows them\n")
+
+
+def test_who_made_and_revoked_what_on_the_console_is_written_down(app: Flask) -> None:
+    by = ("--by", "Ann")
+    token = run(app, "create-token", " ci ", "--scope", "read", *by).stdout.strip()
+    run(app, "create-token", "ci", "--scope", "read", *by)
+    run(app, "revoke-token", "ci", *by)
+    run(app, "revoke-token", "ci", *by)
+    run(app, "create-admin", "--email", "Ben@example.org", "--password-stdin", *by, typed=PASSWORD)
+    secret = run(app, "create-admin", "--email", "cat@example.org", "--link", *by).stdout.strip().rpartition("/")[2]
+    entries = rows_of(context_of(app).database.engine, AuditEntry)
+    assert [(row.who, row.action, row.target, row.detail) for row in entries] == [
+        ("Ann", "create token", "ci", "read"),
+        ("Ann", "revoke token", "ci", "of the operator"),
+        ("Ann", "create administrator", "ben@example.org", None),
+        ("Ann", "create administrator", "cat@example.org", "by a link"),
+    ]
+    assert not any(text in str(entries) for text in (token, secret, PASSWORD))
 
 
 def test_name_is_used_once_even_after_revoking(app: Flask) -> None:

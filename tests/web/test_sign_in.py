@@ -128,6 +128,47 @@ def test_signing_in_is_written_down(site: Site) -> None:
     assert (entry.who, entry.action, entry.address) == ("viewer@example.org", "sign in", "127.0.0.1")
 
 
+def noted(site: Site, *actions: str) -> list[tuple[str, str, str, str | None]]:
+    """What the audit log says of these actions."""
+    found = [row for row in site.house.rows(AuditEntry) if row.action in actions]
+    return [(row.who, row.action, row.target, row.address) for row in found]
+
+
+def test_a_failed_sign_in_is_written_down_with_the_name_and_never_with_a_password(site: Site) -> None:
+    site.browser().sign_in("viewer@example.org", "wrong password!")
+    site.browser().sign_in(f"{'a' * 60}@{'b' * 60}.example.org", "wrong password!")
+    # As typed into the wrong field.
+    site.browser().sign_in("correct horse \0 battery", "wrong password!")
+    site.as_("viewer")
+    assert noted(site, "fail to sign in") == [
+        ("nobody", "fail to sign in", "viewer@example.org", "127.0.0.1"),
+        ("nobody", "fail to sign in", "a" * 60 + "@" + "b" * 39, "127.0.0.1"),
+        ("nobody", "fail to sign in", "no e-mail address", "127.0.0.1"),
+    ]
+    assert "horse" not in str(site.house.rows(AuditEntry))
+    assert "wrong password" not in str(site.house.rows(AuditEntry))
+
+
+def test_no_more_failures_are_written_down_than_there_are_tries(site: Site) -> None:
+    for _ in range(8):
+        site.browser().sign_in("viewer@example.org", "wrong password!")
+    assert len(noted(site, "fail to sign in")) == 5
+
+
+def test_what_a_person_does_to_the_own_way_in_is_written_down(site: Site) -> None:
+    browser = site.as_("viewer")
+    assert change_password(browser, "wrong password!", "another good one!") == 200
+    assert change_password(browser, PASSWORD, "another good one!") == 302
+    browser.get("/verify")
+    assert browser.post("/verify", password="wrong password!").status_code == 200
+    assert browser.post("/sign-out").status_code == 302
+    did = [row.action for row in site.house.rows(AuditEntry)]
+    assert did == ["sign in", "fail to change password", "change password", "fail to give password", "sign out"]
+    assert {(row.who, row.target) for row in site.house.rows(AuditEntry)} == {
+        ("viewer@example.org", "viewer@example.org")
+    }
+
+
 def test_no_mail_leads_past_a_second_factor(site: Site) -> None:
     browser = site.as_("administrator")
     assert browser.get("/tf-rescue").status_code == 404

@@ -26,7 +26,7 @@ from werkzeug.exceptions import (
 )
 
 from closingbell.api.problems import problem_of, sealed
-from closingbell.api.tokens import require_rights, verify_request
+from closingbell.api.tokens import note, require_rights, verify_request
 from closingbell.domain.runs import RunStatus
 from closingbell.errors import SettingsError, UsageError
 from closingbell.jobs.context import JobContext, current_context
@@ -170,6 +170,7 @@ class SchedulerViews:
         context = current_context()
         request_id = control.request_run(context, self._registry, job.name, by=_who(), trigger="api", symbols=symbols)
         _note("run", job=job.name, request_id=request_id, symbols=symbols)
+        note(g.scheduler_token, "run job", job.name, ", ".join((f"request {request_id}", *(symbols or ()))))
         return _accepted(request_id)
 
     def pause_job(self, job_id: str) -> Response:
@@ -178,6 +179,8 @@ class SchedulerViews:
         why = _why(_body("why"))
         changed = control.pause_job(current_context(), self._registry, job.name, by=_who(), why=why)
         _note("pause", job=job.name, changed=changed)
+        if changed:
+            note(g.scheduler_token, "pause job", job.name, why)
         return _answer(self._job_view(job.name))
 
     def resume_job(self, job_id: str) -> Response:
@@ -214,6 +217,7 @@ class SchedulerViews:
             # Somebody may have asked before us, or the run ended meanwhile.
             run = _still_running(find_run(context.database, run_id))
         _note("cancel", job=run.job_name, run_id=run_id)
+        note(g.scheduler_token, "cancel run", f"run {run_id} of {run.job_name}")
         return _answer(find_run(context.database, run_id), HTTPStatus.ACCEPTED)
 
     def retry_run(self, run_id: int) -> Response:
@@ -226,6 +230,7 @@ class SchedulerViews:
         except UsageError as error:
             raise Conflict(str(error)) from None
         _note("retry", job=run.job_name, run_id=run_id, request_id=request_id)
+        note(g.scheduler_token, "retry run", f"run {run_id} of {run.job_name}", f"request {request_id}")
         return _accepted(request_id)
 
     def _job_view(self, job_id: str) -> JobView:

@@ -6,6 +6,7 @@ from flask import request
 
 from closingbell.errors import NotAllowedError, NotAuthenticatedError
 from closingbell.jobs.context import current_context
+from closingbell.stores.people import Action
 from closingbell.usecases import people
 
 
@@ -25,3 +26,8 @@ def require_rights(token: people.TokenIdentity, *, needs: people.Scope) -> None:
     if not (token.may_look if needs == "read" else token.may_operate):
         who = "viewers and administrators" if needs == "read" else "administrators"
         raise NotAllowedError(f"this is for {who}; the token {token.name!r} may do what its owner may")
+
+
+def note(token: people.TokenIdentity, action: str, target: str, detail: str | None = None) -> None:
+    """Write down what the program that asks did: by its token's name, and from its address."""
+    people.note_action(current_context(), Action(token.told, action, target[:200], detail, request.remote_addr))

@@ -13,8 +13,11 @@ from flask.cli import with_appcontext
 from closingbell.commands.output import Command, format_option, new_york, print_json, print_rows
 from closingbell.jobs.context import JobContext, current_context
 from closingbell.stores.marks import require_tables
-from closingbell.stores.people import TokenView
+from closingbell.stores.people import Action, TokenView
 from closingbell.usecases import people
+from closingbell.usecases.reasons import checked_name
+
+_by_option = click.option("--by", default=getpass.getuser, help="Who does this; your user name unless told.")
 
 
 @click.command("create-admin", cls=Command)
@@ -22,14 +25,17 @@ from closingbell.usecases import people
 @click.option("--name", help="How pages call the person.")
 @click.option("--password-stdin", is_flag=True, help="Read the password from standard input; needs --email.")
 @click.option("--link", is_flag=True, help="Print a link, good once and for half an hour, to choose the password with.")
+@_by_option
 @with_appcontext
-def create_admin(email: str | None, name: str | None, password_stdin: bool, link: bool) -> None:
+def create_admin(email: str | None, name: str | None, password_stdin: bool, link: bool, by: str) -> None:
     """Create an administrator; the password is asked for, twice and unseen, or chosen on the page of a link."""
     context = _ready_context()
     if link and password_stdin:
         raise click.UsageError("--link and --password-stdin are two ways to the same password; take one")
     if link:
-        secret = people.invite_administrator(context, email=email or click.prompt("E-mail"), name=name)
+        address = people.checked_email(email or click.prompt("E-mail"))
+        secret = people.invite_administrator(context, email=address, name=name)
+        _note(context, by, "create administrator", address, "by a link")
         click.echo(f"{context.settings.public_url}/welcome/{secret}")
         click.echo("this link works once, for half an hour; start the pages with: closingbell serve", err=True)
         return
@@ -38,12 +44,13 @@ def create_admin(email: str | None, name: str | None, password_stdin: bool, link
     address = people.checked_email(email or click.prompt("E-mail"))
     password = _piped_password() if password_stdin else _asked_password()
     people.create_administrator(context, email=address, password=password, name=name)
+    _note(context, by, "create administrator", address)
     click.echo(f"{address} is an administrator now")
 
 
 @click.command("reset-second-factor", cls=Command)
 @click.argument("email")
-@click.option("--by", default=getpass.getuser, help="Who does this; your user name unless told.")
+@_by_option
 @with_appcontext
 def reset_second_factor(email: str, by: str) -> None:
     """Take away the second factor that a person lost; ask that person first, by a way that you know."""
@@ -70,11 +77,14 @@ def _asked_password() -> str:
     required=True,
     help="read: look only. operate: run, pause, resume, cancel and retry too.",
 )
+@_by_option
 @format_option
 @with_appcontext
-def create_token(name: str, scope: str, format_: str) -> None:
+def create_token(name: str, scope: str, by: str, format_: str) -> None:
     """Create a token for a program that uses the scheduler's HTTP API, and print it this once."""
-    token = people.create_token(_ready_context(), name=name, scope=scope, by=getpass.getuser())
+    context = _ready_context()
+    token = people.create_token(context, name=name, scope=scope, by=checked_name(by))
+    _note(context, by, "create token", name.strip(), scope)
     if format_ == "json":
         print_json({"name": name.strip(), "scope": scope, "token": token})
     else:
@@ -104,10 +114,13 @@ def list_tokens(format_: str) -> None:
 @click.command("revoke-token", cls=Command)
 @click.argument("name")
 @click.option("--of", metavar="EMAIL", help="The person whose own token it is; the operator's unless told.")
+@_by_option
 @with_appcontext
-def revoke_token(name: str, of: str | None) -> None:
+def revoke_token(name: str, of: str | None, by: str) -> None:
     """Revoke a token for good; the next request that shows it is refused."""
-    people.revoke_token(_ready_context(), name, of=of)
+    context = _ready_context()
+    people.revoke_token(context, name, of=of)
+    _note(context, by, "revoke token", name.strip(), f"of {people.checked_email(of) if of else 'the operator'}")
     click.echo(f"the token {name.strip()!r} is revoked")
 
 
@@ -115,6 +128,10 @@ def _ready_context() -> JobContext:
     context = current_context()
     require_tables(context.database)
     return context
+
+
+def _note(context: JobContext, by: str, action: str, target: str, detail: str | None = None) -> None:
+    people.note_action(context, Action(checked_name(by), action, target[:200], detail))
 
 
 def _moment(moment: datetime | None, otherwise: str) -> str:

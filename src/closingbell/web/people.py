@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Any
 from uuid import uuid4
@@ -12,7 +12,7 @@ from uuid import uuid4
 from flask import Flask, abort, redirect, request, session, url_for
 from flask_login import user_logged_out
 from flask_security import RoleMixin, Security, SQLAlchemySessionUserDatastore, UserMixin, current_user
-from flask_security.signals import user_authenticated
+from flask_security.signals import password_changed, tf_disabled, tf_profile_changed, user_authenticated
 from sqlalchemy.orm import registry, scoped_session, sessionmaker
 
 from closingbell.jobs.context import JobContext
@@ -48,6 +48,13 @@ class Person(UserMixin):
         return [Role(name) for name, is_so in names.items() if is_so]
 
 
+# What a person changed of the own way in.
+_NOTED = (
+    (user_logged_out, "sign out"),
+    (password_changed, "change password"),
+    (tf_profile_changed, "set up second factor"),
+    (tf_disabled, "remove second factor"),
+)
 _mapped: list[bool] = []
 
 
@@ -92,6 +99,8 @@ def add_people(app: Flask, context: JobContext, secret_key: str) -> None:
     _keep_session_of_a_lost_code(app)
     user_logged_out.connect(_end_sessions(datastore), app, weak=False)
     user_authenticated.connect(_note_sign_in(context), app, weak=False)
+    for signal, action in _NOTED:
+        signal.connect(_noted(context, action), app, weak=False)
     limit_sign_in(app, secret_key)
 
 
@@ -175,7 +184,20 @@ def _end_sessions(datastore: Datastore) -> Callable[..., None]:
 
 
 def _note_sign_in(context: JobContext) -> Callable[..., None]:
+    told = _noted(context, "sign in")
+
+    def signed_in(app: Flask, user: Person, authn_via: Sequence[str] | None = None, **_more: Any) -> None:
+        # A new password lets its person in anew, which is no sign-in of theirs.
+        if "change" not in (authn_via or ()):
+            told(app, user)
+
+    return signed_in
+
+
+def _noted(context: JobContext, action: str) -> Callable[..., None]:
+    """Writes down what a person does to themselves; as a signal's receiver."""
+
     def told(_app: Flask, user: Person, **_more: Any) -> None:
-        people.note_action(context, Action(user.email, "sign in", user.email, None, request.remote_addr))
+        people.note_action(context, Action(user.email, action, user.email, None, request.remote_addr))
 
     return told

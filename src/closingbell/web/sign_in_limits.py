@@ -16,12 +16,15 @@ from ipaddress import IPv6Address, ip_address
 from typing import Any
 
 from email_validator import EmailNotValidError, validate_email
-from flask import Flask, Response, abort, after_this_request, g, make_response, request, session
+from flask import Flask, Response, abort, after_this_request, current_app, g, make_response, request, session
 from flask_security import current_user
 from flask_security.signals import user_authenticated
 from itsdangerous import BadData, URLSafeTimedSerializer
 
+from closingbell.errors import UsageError
 from closingbell.jobs.context import current_context
+from closingbell.stores.people import Action
+from closingbell.usecases import people
 from closingbell.usecases.sign_in_tries import Limit, give_back, take_try
 
 FROM_ONE_ADDRESS = Limit(5, timedelta(minutes=1))
@@ -31,6 +34,14 @@ COOKIE = "closingbell_known"
 _CODE_ENDPOINT = "security.two_factor_token_validation"
 # Where a person who is signed in gives the password again: whoever has their session does not have it.
 _PASSWORD_ENDPOINTS = ("security.change_password", "security.verify")
+# As the audit log calls a try that failed.
+_FAILURES = {
+    "security.login": "fail to sign in",
+    _CODE_ENDPOINT: "fail to give code",
+    "security.change_password": "fail to change password",
+    "security.verify": "fail to give password",
+}
+_NAME_SHOWN = 100
 
 
 def limit_sign_in(app: Flask, secret_key: str) -> None:
@@ -72,9 +83,13 @@ class _Limits:
                 if taken is None:
                     abort(429)
                 g.sign_in_tries.append(taken)
-            answer = view(*args, **more)
-            if request.endpoint in _PASSWORD_ENDPOINTS and _is_done(make_response(answer)):
+            whose = _whose_try() if g.sign_in_tries else ""
+            answer = make_response(view(*args, **more))
+            if request.endpoint in _PASSWORD_ENDPOINTS and _is_done(answer):
                 give_back(current_context(), g.pop("sign_in_tries", []))
+            # What is left counts. A right password before its code counts too, and did not fail.
+            if g.pop("sign_in_tries", []) and not _is_done(answer):
+                _note_failure(whose)
             return answer
 
         return limited
@@ -121,6 +136,32 @@ class _Limits:
     def key(self, kind: str, text: str) -> str:
         """Whose tries, as they are counted: nobody reads it back."""
         return hmac.new(self._secret, f"{kind}:{text}".encode(), hashlib.sha256).hexdigest()
+
+
+def _whose_try() -> str:
+    """Whom the audit log names: who is signed in, whose code is asked for, or the e-mail that was typed.
+
+    Anything else that was typed is left out: it may be the password, in the wrong field.
+    """
+    if current_user.is_authenticated:
+        return str(current_user.email)
+    if request.endpoint == _CODE_ENDPOINT:
+        datastore: Any = current_app.extensions["closingbell_people"]
+        found = datastore.find_user(fs_uniquifier=str(session.get("tf_user_id", "")))
+        return "" if found is None else str(found.email)
+    try:
+        return people.checked_email(_name_tried())
+    except UsageError:
+        return ""
+
+
+def _note_failure(whose: str) -> None:
+    """Write down a try that failed; the limits bound how many there are."""
+    who = whose if current_user.is_authenticated else "nobody"
+    target = whose[:_NAME_SHOWN] or "no e-mail address"
+    people.note_action(
+        current_context(), Action(who, _FAILURES[str(request.endpoint)], target, None, request.remote_addr)
+    )
 
 
 def _name_tried() -> str:

@@ -10,6 +10,7 @@ from flask import g
 from flask_smorest import Blueprint
 from marshmallow import Schema, fields, validate
 
+from closingbell.api.tokens import note
 from closingbell.api.v1.asking import ID, NO_NUL, AsOf, Backwards, Ranged, backwards, page
 from closingbell.api.v1.schemas import Exact, page_of, schema_of
 from closingbell.domain.orders import OrderDraft, OrderType
@@ -206,7 +207,7 @@ def add_routes(api: Blueprint) -> None:
             allow_short=allow_short,
             source="api",
         )
-        return entered.order
+        return _noted("enter order", entered.order)
 
     @api.route(f"{_ONE}/orders/<{ID}:order_id>", methods=["DELETE"])
     @api.response(200, schema_of(StoredOrder))
@@ -216,12 +217,19 @@ def add_routes(api: Blueprint) -> None:
         known = orders.list_orders(context, account=name, with_deleted=True)
         if not any(one.id == order_id for one in known):
             raise UnknownAccountError(f"account {account_id} has no order {order_id}")
-        return orders.delete_order(context, order_id, by=_by())
+        return _noted("delete order", orders.delete_order(context, order_id, by=_by()))
 
 
 def _by() -> str:
     token: people.TokenIdentity = g.api_token
     return token.told
+
+
+def _noted(action: str, order: StoredOrder) -> StoredOrder:
+    """The order, after what was done with it is written down in the words of the pages."""
+    told = [str(order.type), *([order.symbol] if order.symbol else []), str(order.trade_date)]
+    note(g.api_token, action, f"{order.id} {order.account}", " ".join(told))
+    return order
 
 
 def _accounts() -> list[AccountFacts]:

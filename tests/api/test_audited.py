@@ -1,0 +1,83 @@
+"""Whatever a program changes over either API is in the audit log: who, what, on which thing, from where."""
+
+from __future__ import annotations
+
+from closingbell.api.scheduler import scheduler_api
+from closingbell.jobs.context import JOBS_EXTENSION
+from closingbell.models import AuditEntry
+from closingbell.usecases import people
+from tests.api.conftest import Api
+from tests.api.test_scheduler_api import end_run, start_run
+from tests.web.conftest import Site, _quick_hash, site, sqlite_tables_url  # noqa: F401
+
+JOB = "/scheduler/jobs/daily_price_update"
+DEPOSIT = {"type": "DEPOSIT", "trade_date": "2012-11-29", "currency": "USD", "amount": "100"}
+# Every writing route of both APIs -> how it is asked, and what the audit log says then.
+WRITING = {
+    ("api_v1.add_order", "POST"): (
+        ("/api/v1/accounts/1/orders", DEPOSIT),
+        ("enter order", "2 Ann", "DEPOSIT 2012-11-29"),
+    ),
+    ("api_v1.delete_order", "DELETE"): (
+        ("/api/v1/accounts/1/orders/2", None),
+        ("delete order", "2 Ann", "DEPOSIT 2012-11-29"),
+    ),
+    ("scheduler_api.run_job", "POST"): (
+        (f"{JOB}/run", {"symbols": ["AAPL"]}),
+        ("run job", "daily_price_update", "request 1, AAPL"),
+    ),
+    ("scheduler_api.pause_job", "POST"): (
+        (f"{JOB}/pause", {"why": "moving house"}),
+        ("pause job", "daily_price_update", "moving house"),
+    ),
+    ("scheduler_api.resume_job", "POST"): ((f"{JOB}/resume", None), ("resume job", "daily_price_update", None)),
+    ("scheduler_api.retry_run", "POST"): (
+        ("/scheduler/runs/1/retry", None),
+        ("retry run", "run 1 of daily_price_update", "request 2"),
+    ),
+    ("scheduler_api.cancel_run", "POST"): (
+        ("/scheduler/runs/2/cancel", None),
+        ("cancel run", "run 2 of daily_price_update", None),
+    ),
+}
+
+
+def test_every_writing_route_of_both_apis_leaves_its_entry(site: Site) -> None:  # noqa: F811
+    app = site.house.app
+    site.house.orders("2012-09-04,DEPOSIT,,,100000,0,USD")
+    app.register_blueprint(scheduler_api(app.extensions[JOBS_EXTENSION]))
+    token = people.create_token(site.context, name="ci", scope="operate", by="ann")
+    api = Api(app, site.context, app.extensions[JOBS_EXTENSION], {"operate": token})
+    end_run(api, start_run(api), "AAPL")
+    start_run(api)
+    there = {
+        (rule.endpoint, method)
+        for rule in app.url_map.iter_rules()
+        if rule.endpoint.startswith(("scheduler_api.", "api_v1"))
+        for method in (rule.methods or set()) - {"GET", "HEAD", "OPTIONS"}
+    }
+    assert there == set(WRITING)
+
+    for (_, method), ((path, body), (action, target, detail)) in WRITING.items():
+        before = len(site.house.rows(AuditEntry))
+        answer = api.call(method, path, json=body) if body else api.call(method, path)
+        assert answer.status_code in {200, 201, 202}, (path, answer.get_data(as_text=True))
+        [entry] = site.house.rows(AuditEntry)[before:]
+        assert (entry.action, entry.target, entry.detail) == (action, target, detail)
+        assert (entry.who, entry.address) == ("token:ci", "127.0.0.1")
+
+
+def test_what_is_refused_or_changes_nothing_leaves_none(site: Site) -> None:  # noqa: F811
+    app = site.house.app
+    app.register_blueprint(scheduler_api(app.extensions[JOBS_EXTENSION]))
+    token = people.create_token(site.context, name="ci", scope="operate", by="ann")
+    api = Api(app, site.context, app.extensions[JOBS_EXTENSION], {"operate": token})
+    for method, path in (
+        ("POST", "/api/v1/accounts/9/orders"),
+        ("DELETE", "/api/v1/accounts/9/orders/1"),
+        ("POST", "/scheduler/jobs/nightly/run"),
+        ("POST", f"{JOB}/resume"),
+        ("POST", "/scheduler/runs/9/cancel"),
+    ):
+        api.call(method, path)
+    assert site.house.rows(AuditEntry) == []
