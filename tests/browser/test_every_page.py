@@ -31,6 +31,8 @@ def _addresses(served: Served) -> list[str]:
         "/dividends/1",
         "/dividends/1/apply",
         "/dividends/1/edit",
+        "/dividends/1/payments/2",
+        "/dividends?month=2012-11&state=PAID&on=2012-11-07",
         "/portfolio/1",
         "/portfolio/1/dividends",
         "/portfolio/1/payments/2",

@@ -197,7 +197,7 @@ def _views(connection: Connection, query: Select[Any]) -> list[ActionView]:
     return [
         ActionView(
             symbol=row.symbol,
-            words=_words(row),
+            words=words_of(row),
             told_otherwise=otherwise.get(row.id),
             **{name: getattr(row, name) for name in _VIEWED},
         )
@@ -205,7 +205,8 @@ def _views(connection: Connection, query: Select[Any]) -> list[ActionView]:
     ]
 
 
-def _words(row: Any) -> str:
+def words_of(row: Any) -> str:
+    """What an action is, in words: ``dividend 2.65 USD``; of a row with its kind, facts and child."""
     facts = Facts(
         kind=AcceptedKind(row.kind),
         ex_date=row.ex_date,

@@ -17,7 +17,7 @@ from closingbell.domain.money import QUANTITY_SCALE, from_scaled, round_money
 from closingbell.domain.payments import EventState, Leg
 from closingbell.domain.valuation import money
 from closingbell.domain.withholding import WithholdingRule, withholding_rule
-from closingbell.models import Company, DividendLink, DividendPayment
+from closingbell.models import Company, DividendLink, DividendPayment, Order
 from closingbell.queries.portfolio import chosen_accounts
 from closingbell.stores import actions, books, positions
 from closingbell.stores.accounts import AccountFacts
@@ -27,9 +27,10 @@ from closingbell.stores.dividend_progress import StoredState, load_states
 from closingbell.stores.upsert import in_groups, table_of
 
 # An ex-date longer ago than this is not waited for any more.
-_LOOK_BACK = timedelta(days=400)
+LOOK_BACK = timedelta(days=400)
 _UNTAXED = frozenset({AcceptedKind.RETURN_OF_CAPITAL})
 _LEG = table_of(DividendPayment).c
+_ORDER = table_of(Order).c
 _LINK = table_of(DividendLink).c
 
 
@@ -74,15 +75,39 @@ def load_calendar(database: Database, *, as_of: date, account: str | None = None
         lines = [
             line
             for group in in_groups(chosen_accounts(connection, account))
-            for line in _of_accounts(connection, group, as_of)
+            for _action_id, line in _of_accounts(connection, group, as_of)
         ]
     return sorted(lines, key=lambda line: (_next_day(line, as_of), line.symbol, line.account))
 
 
-def _of_accounts(connection: Connection, chosen: Sequence[AccountFacts], as_of: date) -> Iterator[CalendarLine]:
-    """What is coming in these accounts; however many they are, each table is asked once."""
+def load_expected(connection: Connection, company_ids: Sequence[int], *, as_of: date) -> dict[int, dict[str, Decimal]]:
+    """What all accounts together still wait for, net: action -> currency -> cash; the sums of the calendar's lines."""
+    wanted = frozenset(company_ids)
+    holders: set[int] = set()
+    for group in in_groups(sorted(wanted)):
+        holders |= set(connection.scalars(select(_ORDER.account_id).where(_ORDER.company_id.in_(group)).distinct()))
+    chosen = [facts for facts in chosen_accounts(connection, None) if facts.id in holders]
+    sums: dict[int, dict[str, Decimal]] = {}
+    for accounts in in_groups(chosen):
+        for action_id, line in _of_accounts(connection, accounts, as_of, wanted):
+            if action_id is not None and line.net is not None and line.currency is not None:
+                by_currency = sums.setdefault(action_id, {})
+                by_currency[line.currency] = by_currency.get(line.currency, Decimal(0)) + line.net
+    return sums
+
+
+def _of_accounts(
+    connection: Connection, chosen: Sequence[AccountFacts], as_of: date, wanted: frozenset[int] | None = None
+) -> Iterator[tuple[int | None, CalendarLine]]:
+    """What is coming in these accounts, each with its action; however many they are, each table is asked once.
+
+    ``wanted`` are the companies to look at, None for all.
+    """
     ids = [facts.id for facts in chosen]
-    holdings = positions.load_holdings_of(connection, ids, on=as_of)
+    holdings = {
+        account_id: {id_: one for id_, one in held.items() if wanted is None or id_ in wanted}
+        for account_id, held in positions.load_holdings_of(connection, ids, on=as_of).items()
+    }
     company_ids = sorted({company_id for held in holdings.values() for company_id in held})
     terms = _load_terms(connection, company_ids, as_of)
     done = _load_done(connection, ids, as_of)
@@ -105,7 +130,7 @@ def _load_terms(connection: Connection, company_ids: Sequence[int], as_of: date)
             names[id_] = (symbol, country_of(mic, country))
     known = {
         company_id: [action for action in found if action.kind in PAYING and not action.is_cancelled]
-        for company_id, found in actions.load_actions(connection, company_ids, first=as_of - _LOOK_BACK).items()
+        for company_id, found in actions.load_actions(connection, company_ids, first=as_of - LOOK_BACK).items()
     }
     announced = {
         company_id: [(one.ex_date, one.pay_date) for one in found]
@@ -132,7 +157,7 @@ def _load_done(connection: Connection, account_ids: Sequence[int], as_of: date) 
 
 def _of_company(
     account: AccountFacts, company_id: int, holding: positions.HoldingFacts, terms: _Terms, done: set[int], as_of: date
-) -> Iterator[CalendarLine]:
+) -> Iterator[tuple[int | None, CalendarLine]]:
     walk = _walk(account, holding)
     symbol, country = terms.names[company_id]
     known = sorted(terms.actions.get(company_id, []), key=lambda action: action.ex_date)
@@ -144,12 +169,12 @@ def _of_company(
         if not quantity or (action is not None and action.id in done):
             continue
         if action is None:
-            yield _announced(account, symbol, ex_date, pay_date, quantity)
+            yield None, _announced(account, symbol, ex_date, pay_date, quantity)
             continue
         state = terms.states.get(action.id)
         if state is not None and _is_over(state, as_of):
             continue
-        yield _expected(account, symbol, country, action, state, quantity, terms, as_of)
+        yield action.id, _expected(account, symbol, country, action, state, quantity, terms, as_of)
 
 
 def _is_over(state: StoredState, as_of: date) -> bool:
