@@ -66,7 +66,8 @@ def send_to_person(url: str, *, title: str, body: str, key: str) -> Failure | No
     if found is None:
         return Failure("not an address any more", is_final=True)
     try:
-        taken = found.notify(title=title, body=f"{body}\n\n[{key}]")
+        # Without its format Apprise would take it for what the receiver reads, markup in a mail.
+        taken = found.notify(title=title, body=f"{body}\n\n[{key}]", body_format="text")
     except Exception as error:
         return Failure(type(error).__name__)
     return None if taken else Failure("not taken")
