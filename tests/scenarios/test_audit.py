@@ -58,7 +58,7 @@ def test_changed_entry_is_named_by_its_group_and_its_order(ann: House) -> None:
 
     differences = found(ann)
 
-    assert set(differences) == {"balanced", "orders"}
+    assert set(differences) == {"balanced", "orders", "cash"}
     assert differences["balanced"][0].endswith("is out by 1.00 USD")
     assert "Cash 100001.00 USD" in differences["orders"][0]
     assert "and books Cash 100000.00 USD, Equity:Deposits -100000.00 USD" in differences["orders"][0]
@@ -69,7 +69,7 @@ def test_changed_payment_is_named(ann: House) -> None:
 
     differences = found(ann)
 
-    assert set(differences) == {"balanced", "payments"}
+    assert set(differences) == {"balanced", "payments", "cash"}
     assert "Cash 53.0001 USD" in differences["payments"][0]
 
 
@@ -122,3 +122,24 @@ def test_changed_summary_of_bars_is_named(ann: House) -> None:
     assert found(ann) == {"summaries": ["AAPL: the kept summary of its bars is not what they come to"]}
     change(ann, "UPDATE price_summary SET close = close - 1")
     assert found(ann) == {}
+
+
+def test_cash_that_no_order_and_no_payment_moved_is_named(ann: House) -> None:
+    """100,000 came in, 13,504.95 bought shares; the sale was deleted, and 20 shares were paid 2.65 each."""
+    change(
+        ann,
+        "INSERT INTO ledger_entry (value_date, group_key, line, account_id, name, currency, amount, kind, posted_at,"
+        " order_id) SELECT value_date, 'gift', 0, account_id, name, currency, 10000, kind, posted_at, order_id"
+        f" FROM ledger_entry WHERE id = {first_cash(ann)}",
+    )
+
+    (difference,) = found(ann)["cash"]
+    assert difference.endswith("come to 86549.05 USD of cash, its orders and payments to 86548.05")
+
+
+def test_run_that_no_total_counts_is_named(ann: House) -> None:
+    change(ann, "UPDATE run_total SET amount = 0 WHERE kind = 'runs' AND job_name = 'dividend_processor'")
+
+    assert found(ann) == {
+        "run totals": ["dividend_processor: 1 runs ended SUCCESS and are there, 0 are counted"],
+    }

@@ -10,6 +10,9 @@ from closingbell.domain.money import MONEY_SCALE, from_scaled, plain
 from closingbell.domain.payments import Changes, Leg
 from closingbell.jobs.dividend_deciding import Decision
 
+# What these legs spend was paid before, and is told beside the cash.
+_IN_SHARES = frozenset({Leg.DRIP, Leg.SCRIP})
+
 
 @dataclass(slots=True)
 class Moved:
@@ -26,20 +29,23 @@ class Moved:
         """Count one account's changes."""
         paid = {leg.action_id for leg in changes.bookings if leg.leg is Leg.PAYMENT}
         for leg in changes.bookings:
-            if leg.leg is Leg.DRIP:
+            if leg.leg in _IN_SHARES:
                 of = self.reinvested if leg.action_id in paid else self.reinvested_late
                 of[leg.cash_currency] -= leg.cash
             else:
                 self.cash[leg.cash_currency] += leg.cash
         for one in changes.reversals:
-            self.cash[one.booked.cash_currency] -= one.booked.cash
+            if one.booked.leg in _IN_SHARES:
+                self.reinvested[one.booked.cash_currency] += one.booked.cash
+            else:
+                self.cash[one.booked.cash_currency] -= one.booked.cash
 
     def in_words(self) -> str:
         """``53.00 USD, 52.98 USD of it reinvested``; empty where no cash moves."""
         words = _listed(amounts(self.cash))
-        if self.reinvested:
+        if amounts(self.reinvested):
             words += f", {_listed(amounts(self.reinvested))} of it reinvested"
-        if self.reinvested_late:
+        if amounts(self.reinvested_late):
             words += f"{'; ' * bool(words)}{_listed(amounts(self.reinvested_late))} of earlier payments reinvested"
         return words
 

@@ -5,21 +5,24 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 
-from sqlalchemy import Connection, and_, func, or_, select, text, type_coerce
+from sqlalchemy import Connection, and_, func, or_, select, text
 
 from closingbell.domain.ledger import CASH, BookableOrder, Entry, entries_of
 from closingbell.domain.money import MONEY_SCALE, from_scaled, plain
 from closingbell.domain.payment_postings import postings_of
-from closingbell.models import Company, CorporateActionRow, DividendPayment, LedgerEntry, Order
+from closingbell.domain.run_totals import RUNS
+from closingbell.models import Company, CorporateActionRow, DividendPayment, JobLog, LedgerEntry, Order
 from closingbell.models.append_only import trigger_names
 from closingbell.stores import ledger, payments, spin_offs, summaries
 from closingbell.stores.database import Database
 from closingbell.stores.orders import BOOKABLE
+from closingbell.stores.run_totals import load_totals
 from closingbell.stores.upsert import in_groups, table_of
 
 _ORDER, _ENTRY, _LEG = table_of(Order).c, table_of(LedgerEntry).c, table_of(DividendPayment).c
-_ACTION = table_of(CorporateActionRow).c
+_ACTION, _LOG = table_of(CorporateActionRow).c, table_of(JobLog).c
 _AT_ONCE = 1_000
 # So many differences of one check are named; the rest is counted.
 NAMED = 20
@@ -147,20 +150,28 @@ def _companies(connection: Connection) -> Iterator[str]:
 
 
 def _cash(connection: Connection) -> Iterator[str]:
-    """Balances as they are read, against the entries added up one by one."""
-    added: dict[tuple[int, str], int] = defaultdict(int)
-    query = select(_ENTRY.account_id, _ENTRY.currency, type_coerce(_ENTRY.amount, _ENTRY.id.type))
-    rows = connection.execution_options(stream_results=True).execute(query.where(_ENTRY.name == CASH))
+    """Balances of cash as the ledger has them, against what orders and payments move, without the ledger."""
+    moved: dict[tuple[int, str], int] = defaultdict(int)
+    standing = select(*BOOKABLE).where(_ORDER.posted_at.is_not(None), _ORDER.reversed_at.is_(None))
+    rows = connection.execution_options(stream_results=True).execute(standing)
     for group in rows.partitions(_AT_ONCE):
-        for account_id, currency, amount in group:
-            added[account_id, currency] += amount
+        for row in group:
+            order = BookableOrder(*row)
+            for entry in entries_of(order, value_date=order.trade_date):
+                if entry.name == CASH:
+                    moved[order.account_id, entry.currency] += entry.amount
+    for account_id, currency, cash in payments.load_cash(connection):
+        moved[account_id, currency] += cash
     told = {
         (account_id, currency): amount for (account_id, _, currency), amount in ledger.load_balances(connection).items()
     }
-    for account_id, currency in sorted(told.keys() | added.keys()):
-        balance, entries = told.get((account_id, currency)), from_scaled(added[account_id, currency], MONEY_SCALE)
-        if balance != entries:
-            yield f"account {account_id}: the balance is read as {balance} {currency}, its entries come to {entries}"
+    for account_id, currency in sorted(told.keys() | moved.keys()):
+        balance, facts = told.get((account_id, currency), 0), from_scaled(moved[account_id, currency], MONEY_SCALE)
+        if balance != facts:
+            yield (
+                f"account {account_id}: its entries come to {plain(Decimal(balance))} {currency} of cash, its orders "
+                f"and payments to {plain(facts)}"
+            )
 
 
 def _summaries(connection: Connection) -> Iterator[str]:
@@ -169,6 +180,16 @@ def _summaries(connection: Connection) -> Iterator[str]:
     for group in in_groups(sorted(names)):
         for drift in summaries.find_drift(connection, group):
             yield f"{names[drift.company_id]}: the kept summary of its bars is not what they come to"
+
+
+def _totals(connection: Connection) -> Iterator[str]:
+    """Totals of ended runs, against the runs that are still there: a total is never below them."""
+    kept = {(one.job_name, one.label): one.amount for one in load_totals(connection) if one.kind == RUNS}
+    query = select(_LOG.job_name, _LOG.status, func.count()).where(_LOG.completed_at.is_not(None))
+    for job_name, status, count in connection.execute(query.group_by(_LOG.job_name, _LOG.status)):
+        amount = kept.get((job_name, status.lower()), 0)
+        if amount < count:
+            yield f"{job_name}: {count} runs ended {status} and are there, {amount} are counted"
 
 
 def _triggers(connection: Connection) -> Iterator[str]:
@@ -213,7 +234,8 @@ CHECKS: dict[str, tuple[str, Check]] = {
         _spin_offs,
     ),
     "orphans": ("every entry belongs to an order or a payment", _orphans),
-    "cash": ("balances are the sums of their entries", _cash),
+    "cash": ("balances are what orders and payments move", _cash),
     "summaries": ("what is kept of bars is what they come to", _summaries),
+    "run totals": ("no run that is there is missing in the totals", _totals),
     "append-only": ("the database refuses to change or remove entries", _triggers),
 }

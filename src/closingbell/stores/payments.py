@@ -10,10 +10,11 @@ from datetime import date, datetime
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, String, and_, bindparam, cast, insert, literal, select, update
+from sqlalchemy import ColumnElement, Connection, String, and_, bindparam, cast, func, insert, literal, select, update
 from sqlalchemy import type_coerce as coerced
 
-from closingbell.domain.payment_postings import CAPITAL, PostingRule, rules_for
+from closingbell.domain.ledger import CASH
+from closingbell.domain.payment_postings import CAPITAL, RULES, PostingRule, rules_for
 from closingbell.domain.payments import BookedLeg, Leg, Reversal
 from closingbell.domain.rounding import Rounding
 from closingbell.errors import BooksChangedError
@@ -163,6 +164,14 @@ def load_standing_legs(connection: Connection, legs: Iterable[Leg]) -> list[Book
     names = sorted(leg.value for leg in legs)
     query = select(*_FIELDS).where(_PAY.leg.in_(names), _PAY.is_active == 1).order_by(_PAY.id)
     return [_leg(values) for values in connection.execute(query)]
+
+
+def load_cash(connection: Connection) -> list[tuple[int, str, int]]:
+    """Cash that standing legs moved themselves, by account and currency, in whole 1e-4; other legs have orders."""
+    names = sorted({rule.leg.value for rule in RULES if rule.name == CASH})
+    query = select(_PAY.account_id, _PAY.cash_currency, coerced(func.sum(coerced(_PAY.cash, _INT)), _INT))
+    query = query.where(_PAY.is_active == 1, _PAY.leg.in_(names)).group_by(_PAY.account_id, _PAY.cash_currency)
+    return [(account_id, currency, int(cash)) for account_id, currency, cash in connection.execute(query)]
 
 
 def find_purchase(connection: Connection, account_id: int, order_id: int) -> BookedLeg | None:
