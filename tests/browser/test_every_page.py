@@ -7,6 +7,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.conftest import THEMES, WIDTHS, Served
+from tests.browser.layout import PICTURES, Layouts
 
 # WCAG 2.2 AA and all that it contains.
 RULES = {
@@ -74,7 +75,7 @@ def filled(served: Served) -> Served:
 def test_every_page_fits_and_is_accessible(filled: Served, chromium: Browser, page: Page) -> None:
     filled.sign_in(page)
     state = page.context.storage_state()
-    wrong = []
+    wrong, layouts = [], Layouts()
     for theme in THEMES:
         for width in WIDTHS:
             context = chromium.new_context(
@@ -90,16 +91,20 @@ def test_every_page_fits_and_is_accessible(filled: Served, chromium: Browser, pa
                 answer = one.goto(filled.url + address)
                 if answer is None or answer.status >= 500:
                     wrong.append(f"{where}: failed")
+                if "/sign-in" in one.url:
+                    wrong.append(f"{where}: asks to sign in")
                 too_wide = one.evaluate("document.documentElement.scrollWidth - window.innerWidth")
                 if too_wide > 0:
                     wrong.append(f"{where}: {too_wide} px too wide")
-                if (theme, width) == (THEMES[-1], WIDTHS[0]):
+                wrong += [f"{where}: {said}" for said in layouts.look(one, address, theme=theme, width=width)]
+                if PICTURES or (theme, width) == (THEMES[-1], WIDTHS[0]):
                     # Colours were looked at on the wide screen, places in the other theme.
                     continue
                 for violation in Axe().run(one, options=RULES).response["violations"]:
                     nodes = [node["target"] for node in violation["nodes"]][:3]
                     wrong.append(f"{where}: {violation['id']} {nodes}")
             context.close()
+    layouts.keep()
     assert wrong == [], "\n".join(wrong)
 
 

@@ -214,3 +214,12 @@ def test_what_cannot_be_is_said(site: Site) -> None:
         for number in ("9999999", "9223372036854775807", "9223372036854775808", "x"):
             assert browser.get(f"/records/{place}/{number}").status_code == 404
     assert browser.get("/records/orders/export/xls").status_code == 404
+
+
+def test_the_chosen_theme_holds_on_every_page_of_records(site: Site) -> None:
+    browser = site.as_("administrator")
+    for path in ("/", "/records/", "/records/orders/", "/records/companies/new"):
+        assert '<html lang="en">' in browser.text(path), path
+    browser.client.set_cookie("closingbell_theme", "dark")
+    for path in ("/", "/records/", "/records/orders/", "/records/companies/new"):
+        assert '<html lang="en" data-theme="dark">' in browser.text(path), path

@@ -61,7 +61,11 @@ def _frame() -> dict[str, Any]:
     """What the frame of every page shows; an anonymous person's has no more than a title."""
     right = right_of_user()
     theme = request.cookies.get(THEME_COOKIE, "")
-    frame: dict[str, Any] = {"right": int(right), "Right": Right, "theme": theme if theme in {"light", "dark"} else ""}
+    frame: dict[str, Any] = {
+        "right": int(right),
+        "Right": Right,
+        "chosen_theme": theme if theme in {"light", "dark"} else "",
+    }
     if right is not Right.ANYBODY:
         frame["unread_count"] = count_unread(current_context().database, current_user.id)
         frame["is_replay"] = current_context().settings.is_replay
