@@ -103,6 +103,25 @@ def test_what_is_reinvested_is_told_beside_what_is_paid(make: Make) -> None:
     assert desk.run("2024-06-05").message == "0 payments booked, 0 taken back: 60.00 USD of earlier payments reinvested"
 
 
+@pytest.mark.one_database
+def test_late_order_for_a_dividend_paid_long_ago_is_reinvested_once_its_price_comes(make: Make) -> None:
+    desk = make({"id": "A", "currency": "USD"}, {"id": "R", "currency": "USD", "reinvest": True})
+    desk.carry_out({"do": "event_cancel", "id": "y"})
+    desk.carry_out({"do": "delete_trade", "id": "R buys XX"})
+    assert desk.run("2024-04-02").message == "1 payments booked, 0 taken back: 5.00 USD"
+    for day in ("2024-04-15", "2024-05-15"):
+        assert desk.run(day).message == "0 payments booked, 0 taken back"
+
+    # An order from before the ex-date is entered in June, and no price of the pay date is stored yet.
+    desk.trade("R", "XX", "2024-02-01", "30", name="late")
+    assert desk.run("2024-06-03").message == "1 payments booked, 0 taken back: 15.00 USD"
+    assert desk.run("2024-06-03").message == "0 payments booked, 0 taken back"
+    assert desk.run("2024-06-05").message == "0 payments booked, 0 taken back"
+    desk.close("XX", "2024-04-02", "20.00")
+    assert desk.run("2024-06-06").message == "0 payments booked, 0 taken back: 15.00 USD of earlier payments reinvested"
+    assert desk.run("2024-06-07").items == ()
+
+
 def told(desk: Desk) -> list[tuple[str, str]]:
     return [(row.title, row.body) for row in desk.rows(Notification)]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 
@@ -107,6 +107,7 @@ def decide(facts: CompanyFacts) -> Decision:
         # Of one that is a split by now, the split's is the state.
         if facts.states.get(spun.id) != stored and facts.found[spun.id].kind is AcceptedKind.SPIN_OFF:
             decision.states[spun.id] = stored
+    _keep_in_scope(decision, facts, [wait.action_id for wait in waits if not wait.is_over])
     decision.next_date = _next_date(facts, is_waiting=any(not wait.is_over for wait in waits))
     decision.late = {wait: count for wait, count in waits.items() if _is_late(facts, wait)}
     return decision
@@ -156,6 +157,17 @@ def _are_links_new(facts: CompanyFacts, account_id: int, changes: Changes) -> bo
         if account == account_id and action_id in chosen
     }
     return now != before
+
+
+def _keep_in_scope(decision: Decision, facts: CompanyFacts, action_ids: Iterable[int]) -> None:
+    """Write the state of actions with something that waits down anew, once a day.
+
+    An action that was paid long ago is looked at for a late order alone, and would be out of scope before a price came.
+    """
+    for action_id in action_ids:
+        stored = facts.states.get(action_id)
+        if stored is not None and stored.changed_at is not None and stored.changed_at.date() < facts.today:
+            decision.states.setdefault(action_id, stored)
 
 
 def _next_date(facts: CompanyFacts, *, is_waiting: bool) -> date | None:
