@@ -182,7 +182,7 @@ def test_a_held_split_is_applied_and_changes_the_shares(
 
     page.goto(f"{served.url}/dividends")
     expect(page.get_by_role("region", name="Waiting for a person")).to_contain_text("IBM")
-    page.get_by_role("region", name="Waiting for a person").get_by_role("link", name="1").click()
+    page.get_by_role("region", name="Waiting for a person").get_by_role("link", name="1", exact=True).click()
     page.get_by_role("link", name="Apply").click()
     page.get_by_label("Why").fill("the company's notice of 2012-11-01")
     page.get_by_role("button", name="Do it").click()
