@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from functools import cache
 
 from closingbell.domain.money import MONEY_SCALE, minor_decimals
 
@@ -29,5 +30,12 @@ def round_ratio(numerator: int, denominator: int, rounding: Rounding) -> int:
 
 def money_of_ratio(numerator: int, denominator: int, currency: str, rounding: Rounding) -> int:
     """``numerator`` / ``denominator`` major units in whole minor units of ``currency``, as scaled money."""
+    coins, scale = _coins(currency)
+    return round_ratio(numerator * coins, denominator, rounding) * scale
+
+
+@cache
+def _coins(currency: str) -> tuple[int, int]:
+    """How many of the smallest coin one major unit has, and what one of them is as scaled money."""
     coins: int = 10 ** minor_decimals(currency)
-    return round_ratio(numerator * coins, denominator, rounding) * (_MONEY_ONE // coins)
+    return coins, _MONEY_ONE // coins

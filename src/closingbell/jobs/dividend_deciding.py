@@ -87,7 +87,8 @@ def decide(facts: CompanyFacts) -> Decision:
         decision.suggestions += changes.suggestions
         unpaid |= changes.unpaid
         corrected |= changes.corrected
-        waits += Counter(changes.waiting)
+        if changes.waiting:
+            waits.update(changes.waiting)
         if not changes.is_empty or _are_links_new(facts, account_id, changes):
             decision.changes.append((account_id, changes))
     for dividend in facts.terms.dividends:
@@ -160,13 +161,16 @@ def _are_links_new(facts: CompanyFacts, account_id: int, changes: Changes) -> bo
 
 
 def _keep_in_scope(decision: Decision, facts: CompanyFacts, action_ids: Iterable[int]) -> None:
-    """Write the state of actions with something that waits down anew, once a day.
+    """Write the state of actions that are paid while something of them waits down anew, once a day.
 
-    An action that was paid long ago is looked at for a late order alone, and would be out of scope before a price came.
+    One that was paid long ago is looked at for a late order alone, and would be out of scope before a price came.
+    Others are in scope by their state, and when it changed decides when people are told of what is waited for.
     """
     for action_id in action_ids:
         stored = facts.states.get(action_id)
-        if stored is not None and stored.changed_at is not None and stored.changed_at.date() < facts.today:
+        if stored is None or stored.state not in {EventState.PAID, EventState.CORRECTED}:
+            continue
+        if stored.changed_at is not None and stored.changed_at.date() < facts.today:
             decision.states.setdefault(action_id, stored)
 
 

@@ -66,7 +66,10 @@ def _by_account(decisions: Sequence[Decision]) -> list[tuple[Decision, int, Chan
 
 
 def _payment_count(changes: Changes) -> int:
-    return len({leg.action_id for leg in changes.bookings} | {one.booked.action_id for one in changes.reversals})
+    actions = {leg.action_id for leg in changes.bookings}
+    if changes.reversals:
+        actions.update(one.booked.action_id for one in changes.reversals)
+    return len(actions)
 
 
 def _commit(context: JobContext, run: Run, batch: _Batch, turns: dict[int, int | None], number: int) -> int:
