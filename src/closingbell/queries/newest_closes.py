@@ -25,15 +25,16 @@ from sqlalchemy import (
     type_coerce,
 )
 
+from closingbell.domain.bars import INTRADAY
 from closingbell.domain.days import NO_BARS, StoredDays
 from closingbell.domain.orders import OUTGOING, SHARE_MOVES
 from closingbell.domain.planning import SessionTimes
-from closingbell.models import Company, CorporateActionRow, Order, PriceGap, PriceSummary
+from closingbell.models import Company, CorporateActionRow, Order, PriceGap, PriceHistory, PriceSummary
 from closingbell.stores import companies, summaries
 from closingbell.stores.upsert import table_of
 
 _COMPANY, _ORDER, _SUMMARY = table_of(Company).c, table_of(Order).c, table_of(PriceSummary).c
-_GAP, _ACTION = table_of(PriceGap).c, table_of(CorporateActionRow).c
+_GAP, _ACTION, _BAR = table_of(PriceGap).c, table_of(CorporateActionRow).c, table_of(PriceHistory).c
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,15 +155,18 @@ def _exists(company_id: ColumnElement[Any], *wheres: ColumnElement[bool]) -> Col
 
 
 def _said_by_newest(sessions: Mapping[str, SessionTimes]) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
-    """Whether the newest bar is the session's close, and whether it is older.
+    """Whether the session's close is there, and whether the newest bar is older.
 
-    A bar of that day that was told before the close may be one of the session while it ran, and a newer one tells
-    nothing of the session.
+    A bar of that day that was told before the close may be one of the session while it ran. Where the newest one is of
+    a later day, as of every company each evening until that session is due, the session's own bar is looked up.
     """
     is_stored, is_older = [], []
     for mic, session in sessions.items():
         is_told_after = _SUMMARY.fetched_at >= session.close_at
         is_stored.append(and_(_COMPANY.mic == mic, _SUMMARY.date == session.date, is_told_after))
+        is_close = and_(_BAR.date == session.date, _BAR.flag.is_distinct_from(INTRADAY))
+        is_there = _exists(_BAR.company_id, is_close)
+        is_stored.append(and_(_COMPANY.mic == mic, _SUMMARY.date > session.date, is_there))
         is_older.append(and_(_COMPANY.mic == mic, or_(_SUMMARY.date.is_(None), _SUMMARY.date < session.date)))
     return or_(*is_stored), or_(*is_older)
 
