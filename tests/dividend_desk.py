@@ -328,8 +328,8 @@ class Desk:
     def _do_price(self, step: Json) -> None:
         self.close(step["symbol"], step["date"], step["close"])
 
-    def close(self, symbol: str, on: str, price: str) -> None:
-        """The close as traded of a day."""
+    def close(self, symbol: str, on: str, price: str, *, flag: str | None = None) -> None:
+        """The close as traded of a day; with the flag ``intraday`` what its session came to until now."""
         scaled = to_scaled(Decimal(price), PRICE_SCALE)
         columns = [
             "company_id",
@@ -342,6 +342,7 @@ class Desk:
             "is_settled",
             "provider",
             "fetched_at",
+            "flag",
         ]
         day = date.fromisoformat(on)
 
@@ -354,7 +355,7 @@ class Desk:
                 )
             )
             at = raw_instant(connection, self.clock.now())
-            row = (self.companies[symbol], day, scaled, scaled, scaled, scaled, 1, True, "desk", at)
+            row = (self.companies[symbol], day, scaled, scaled, scaled, scaled, 1, flag is None, "desk", at, flag)
             insert_raw(connection, PriceHistory, columns, [row])
 
         self.database.write_unit(unit)

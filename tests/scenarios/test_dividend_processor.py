@@ -446,6 +446,21 @@ def test_missing_price_leaves_cash_and_the_buy_follows_within_five_days(make: Ma
     assert desk.cash_log() == {"e1/A": ["5.0000", "-5.0000", "-5.0000", "4.0000"]}
 
 
+def test_price_of_a_session_that_still_runs_is_no_close_to_pay_at(make: Make) -> None:
+    desk = make(reinvest=True, fraction_policy="CASH_IN_LIEU")
+    desk.carry_out({"do": "split", "id": "s1", "symbol": "XX", "ex_date": "2024-04-02", "num": 1, "den": 4})
+    desk.close("XX", "2024-04-02", "80.00", flag="intraday")
+
+    desk.run("2024-04-02")
+    assert desk.cash_log() == {"e1/A": ["5.0000"]}
+    desk.close("XX", "2024-04-02", "100.00")
+    desk.run("2024-04-03")
+
+    # 5.00 buy a twentieth of a share, and half a share of the 2.5 is paid with 50.00.
+    assert desk.cash_log() == {"e1/A": ["5.0000", "-5.0000"], "s1/A": ["50.0000"]}
+    assert desk.positions()["A"] == {"XX": Decimal("2.05")}
+
+
 def test_payment_is_explained(make: Make) -> None:
     desk = make(wht={"US": "0.15"})
     desk.carry_out({"do": "split", "id": "s1", "symbol": "XX", "ex_date": "2024-02-01", "num": 3, "den": 2})

@@ -11,6 +11,7 @@ from operator import itemgetter
 from sqlalchemy import ColumnElement, Connection, case, func, select
 from sqlalchemy import type_coerce as coerced
 
+from closingbell.domain.bars import INTRADAY
 from closingbell.domain.entitlements import FractionPolicy, Trade
 from closingbell.domain.money import PRICE_SCALE, QUANTITY_SCALE
 from closingbell.domain.orders import COMPANY_INCOME, OUTGOING, SHARE_MOVES
@@ -199,14 +200,14 @@ def newest_rate(rates: Sequence[tuple[date, int]], on: date) -> tuple[int, date]
 
 
 def load_closes(connection: Connection, wanted: Mapping[int, Iterable[date]]) -> dict[tuple[int, date], int]:
-    """Closes as traded of companies on chosen days."""
+    """Closes as traded of companies on chosen days; what a session's bar says while it runs is none."""
     row = table_of(PriceHistory).c
     found: dict[tuple[int, date], int] = {}
     for company_id, days in sorted(wanted.items()):
         for group in in_groups(sorted(set(days))):
-            query = select(row.date, coerced(row.close, _INT)).where(row.company_id == company_id, row.date.in_(group))
-            for day, close in connection.execute(query):
-                found[company_id, day] = close
+            query = select(row.date, coerced(row.close, _INT), row.flag)
+            query = query.where(row.company_id == company_id, row.date.in_(group))
+            found |= {(company_id, day): close for day, close, flag in connection.execute(query) if flag != INTRADAY}
     return found
 
 

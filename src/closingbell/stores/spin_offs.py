@@ -14,6 +14,7 @@ from typing import Any
 
 from sqlalchemy import Connection, select, type_coerce, update
 
+from closingbell.domain.bars import INTRADAY
 from closingbell.domain.ledger import BookableOrder, gross_of
 from closingbell.domain.money import MONEY_SCALE, PRICE_SCALE, QUANTITY_SCALE, from_scaled
 from closingbell.domain.payments import ORDERED, BookedLeg, Leg, Reversal
@@ -98,7 +99,10 @@ def load_first_close(connection: Connection, child_id: int, ex_date: date, *, la
     """A child's first close as traded, from its spin-off on, and up to ``last``."""
     row = table_of(PriceHistory).c
     query = select(type_coerce(row.close, _INT)).where(row.company_id == child_id)
-    query = query.where(row.date.between(ex_date, min(ex_date + _FIRST_CLOSE, last)))
+    # A bar of a session that still runs is no close.
+    query = query.where(
+        row.date.between(ex_date, min(ex_date + _FIRST_CLOSE, last)), row.flag.is_distinct_from(INTRADAY)
+    )
     found: int | None = connection.scalar(query.order_by(row.date).limit(1))
     return found
 
