@@ -57,6 +57,23 @@ def test_what_a_later_run_brings_is_counted(site: Site) -> None:
     assert "2 of 2" in now_of(site)
 
 
+def test_where_thousands_are_held_a_count_is_kept_till_a_run_ends(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    house = site.house
+    house.hold("AAPL", "IBM", since="2012-11-29")
+    house.run()
+    monkeypatch.setattr("closingbell.queries.now._COMPANIES_A_SECOND", 0.01)
+    assert "2 of 2" in now_of(site)
+    lose(house, "IBM", "2012-11-30")
+    # Two companies, each of which now counts as a hundred seconds.
+    assert "2 of 2" in now_of(site)
+    pause(site, "log_retention")
+    assert "paused by ann" in now_of(site)
+    monkeypatch.setattr("closingbell.queries.now._COMPANIES_A_SECOND", 1_000)
+    house.market.misbehave("IBM", "server_error")
+    house.run()
+    assert "1 of 2" in now_of(site)
+
+
 def test_a_session_is_due_when_the_job_began_or_an_hour_after_it_should_have(site: Site) -> None:
     house = site.house
     house.hold("AAPL", "IBM", since="2012-11-29")

@@ -4,6 +4,7 @@ import re
 from datetime import UTC, datetime
 from pathlib import Path
 
+import pytest
 from sqlalchemy import insert
 
 from closingbell.models import AuditEntry, DatabaseMark, JobLog, JobRequest, JobState
@@ -148,6 +149,18 @@ def test_a_run_shows_what_each_company_came_to(site: Site) -> None:
     assert f"Requests {site.house.market.request_count} to yahoo" in run
     assert "Retry failed" not in run
     assert "Retry failed" in plain_text(site.as_("administrator").text("/runs/1"))
+
+
+def test_a_run_counts_all_that_ended_alike_and_names_the_first(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("closingbell.web.runs.SHOWN_OF_A_GROUP", 1)
+    site.house.hold("MSFT", "AAPL", "NOSUCH", "IBM", since="2012-11-29")
+    site.house.run()
+
+    run = plain_text(site.as_("viewer").text("/runs/1"))
+
+    assert "1 failed 3 stored failed 1 company: symbol unknown" in run.lower()
+    assert re.search(r"stored 3 companies Symbol .* AAPL 2/2 .* … and 2 more\.", run)
+    assert "IBM 2/2" not in run
 
 
 def test_runs_are_filtered(site: Site) -> None:

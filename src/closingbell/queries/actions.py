@@ -24,6 +24,7 @@ from closingbell.models import (
 )
 from closingbell.stores import companies
 from closingbell.stores.database import Database
+from closingbell.stores.upsert import in_groups
 
 TOLD_OTHERWISE = (
     RowVerdict.CORRECTION_CANDIDATE,
@@ -227,11 +228,10 @@ def _told_otherwise(connection: Connection, action_ids: list[int]) -> dict[int, 
         .where(row.verdict.in_(TOLD_OTHERWISE))
         .order_by(row.last_seen_at, row.id)
     )
-    wanted = set(action_ids)
     return {
         one.corporate_action_id: f"{one.provider} tells {one.printed} for {one.ex_date}: {one.note or 'not applied'}"
-        for one in connection.execute(query)
-        if one.corporate_action_id in wanted
+        for group in in_groups(action_ids)
+        for one in connection.execute(query.where(row.corporate_action_id.in_(group)))
     }
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from operator import itemgetter
+from typing import Any
 
 from sqlalchemy import Connection, select
 
@@ -67,6 +68,19 @@ class Series:
     bars: tuple[DailyBar, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class DrawnSeries:
+    """A company's bars for the eye, a list for each value, ascending; prices are floats, near the exact ones."""
+
+    currency: str | None
+    at: list[str]
+    open: list[float]
+    high: list[float]
+    low: list[float]
+    close: list[float]
+    volume: list[int]
+
+
 def load_latest_bars(database: Database, *, symbols: tuple[str, ...] | None = None) -> list[LatestBar]:
     """The newest bar of every company that has one, or of the chosen ones, by symbol; from the summaries alone.
 
@@ -111,27 +125,46 @@ def load_series(
 
     ``adjusted`` rewrites them for every later split and dividend, also those after ``last``. Raise UnknownSymbolError.
     """
-    bar = _BAR.c
     with database.read() as connection:
-        company = _require_known(connection, (symbol,))[symbol]
-        query = select(
-            bar.date, bar.open, bar.high, bar.low, bar.close, bar.volume, bar.is_settled, bar.provider, bar.fetched_at,
-            bar.flag,
-        ).where(bar.company_id == company.id)  # fmt: skip
-        if first is not None:
-            query = query.where(bar.date >= first)
-        if last is not None:
-            query = query.where(bar.date <= last)
-        rows = sorted(load_in_one(connection, query), key=itemgetter(0))
-        bars = [Bar(date.fromisoformat(row[0]), *map(int, row[1:6])) for row in rows]
-        factors = _load_factors(connection, company, bars) if adjusted and bars else []
-    shown = adjust(bars, factors) if factors else bars
-    return Series(
-        symbol,
-        company.currency,
-        adjusted,
-        tuple(_daily_bar(one, *row[6:]) for one, row in zip(shown, rows, strict=True)),
+        company, bars, rest = _load_bars(connection, symbol, first, last, adjusted)
+    daily = tuple(_daily_bar(bar, *others) for bar, others in zip(bars, rest, strict=True))
+    return Series(symbol, company.currency, adjusted, daily)
+
+
+def load_drawn_series(database: Database, symbol: str, *, first: date | None = None, adjusted: bool) -> DrawnSeries:
+    """The bars of one company from ``first`` on as a chart draws them. Raise UnknownSymbolError."""
+    with database.read() as connection:
+        company, bars, _ = _load_bars(connection, symbol, first, None, adjusted)
+    scale = 10**PRICE_SCALE
+    return DrawnSeries(
+        currency=company.currency,
+        at=[bar.date.isoformat() for bar in bars],
+        open=[bar.open / scale for bar in bars],
+        high=[bar.high / scale for bar in bars],
+        low=[bar.low / scale for bar in bars],
+        close=[bar.close / scale for bar in bars],
+        volume=[bar.volume for bar in bars],
     )
+
+
+def _load_bars(
+    connection: Connection, symbol: str, first: date | None, last: date | None, adjusted: bool
+) -> tuple[CompanyFacts, list[Bar], list[Sequence[Any]]]:
+    """A company, its bars in ascending order, and what else is stored of each: settled, provider, fetched, flag."""
+    bar = _BAR.c
+    company = _require_known(connection, (symbol,))[symbol]
+    query = select(
+        bar.date, bar.open, bar.high, bar.low, bar.close, bar.volume, bar.is_settled, bar.provider, bar.fetched_at,
+        bar.flag,
+    ).where(bar.company_id == company.id)  # fmt: skip
+    if first is not None:
+        query = query.where(bar.date >= first)
+    if last is not None:
+        query = query.where(bar.date <= last)
+    rows = sorted(load_in_one(connection, query), key=itemgetter(0))
+    bars = [Bar(date.fromisoformat(row[0]), *map(int, row[1:6])) for row in rows]
+    factors = _load_factors(connection, company, bars) if adjusted and bars else []
+    return company, adjust(bars, factors) if factors else bars, [row[6:] for row in rows]
 
 
 def _daily_bar(bar: Bar, is_settled: str, provider: str, fetched_at: str, flag: str) -> DailyBar:

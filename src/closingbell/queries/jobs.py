@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Select, bindparam, select
+from sqlalchemy import CompoundSelect, Connection, select, union_all
 
+from closingbell.domain.runs import RunStatus
 from closingbell.domain.schedules import Sessions
 from closingbell.errors import UnknownRunError
 from closingbell.jobs.registry import Job, Registry
@@ -22,6 +24,16 @@ from closingbell.stores.upsert import table_of
 # A due time that nobody recorded so long after it is overdue.
 OVERDUE_AFTER = timedelta(minutes=5)
 _LOOK_AHEAD = (timedelta(minutes=1), timedelta(hours=1), timedelta(days=1), timedelta(days=5), timedelta(days=30))
+
+
+class Outcome(NamedTuple):
+    """One run of a job: how it ended, and when; ``completed_at`` is None while it runs."""
+
+    run_id: int
+    job_name: str
+    status: str
+    started_at: datetime
+    completed_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,36 +93,61 @@ def view_jobs(
     connection: Connection, registry: Registry, known: Sessions, *, now: datetime, disabled: frozenset[str]
 ) -> list[JobView]:
     """The same on a connection, with the sessions around now."""
+    return [job for job, _ in view_jobs_with_outcomes(connection, registry, known, 1, now=now, disabled=disabled)]
+
+
+def view_jobs_with_outcomes(
+    connection: Connection,
+    registry: Registry,
+    known: Sessions,
+    count: int,
+    *,
+    now: datetime,
+    disabled: frozenset[str],
+) -> list[tuple[JobView, Sequence[Outcome]]]:
+    """Every job, each with how its newest runs ended: so many of them, the newest first."""
     switches = job_ticks.load_switches(connection)
+    names = tuple(sorted(registry))
+    outcomes = _load_outcomes(connection, names, count)
+    seen = _Seen(
+        newest=_load_newest_runs(connection, outcomes),
+        succeeded_at=_load_succeeded(connection, outcomes),
+        last_fires=job_ticks.load_last_fires(connection, tuple(switches)),
+        switches=switches,
+    )
     return [
-        _job_view(connection, job, switches.get(job.name), known, now=now, is_disabled=job.name in disabled)
-        for job in sorted(registry.values(), key=lambda job: job.name)
+        (_job_view(registry[name], seen, known, now=now, is_disabled=name in disabled), outcomes[name])
+        for name in names
     ]
 
 
-def _job_view(
-    connection: Connection,
-    job: Job,
-    switches: job_ticks.Switches | None,
-    known: Sessions,
-    *,
-    now: datetime,
-    is_disabled: bool,
-) -> JobView:
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """What is stored of all jobs, each by the job's name; a job without such a thing is left out."""
+
+    newest: Mapping[str, RunView]
+    succeeded_at: Mapping[str, datetime | None]
+    last_fires: Mapping[str, datetime]
+    switches: Mapping[str, job_ticks.Switches]
+
+
+def _job_view(job: Job, seen: _Seen, known: Sessions, *, now: datetime, is_disabled: bool) -> JobView:
+    switches = seen.switches.get(job.name)
     paused_at = switches.paused_at if switches else None
     idle = paused_at is not None or is_disabled
+    last_fire = seen.last_fires.get(job.name)
     return JobView(
         id=job.name,
         name=job.description,
         trigger=job.schedule.words,
         next_run_time=None if idle else next_fire_time(job, known, now),
-        last_run=_last_run(connection, job.name),
-        last_success_at=_last_success(connection, job.name),
+        last_run=seen.newest.get(job.name),
+        last_success_at=seen.succeeded_at.get(job.name),
         paused_at=paused_at,
         paused_by=switches.paused_by if switches else None,
         paused_why=switches.paused_why if switches else None,
         is_disabled=is_disabled,
-        is_overdue=not idle and switches is not None and _is_overdue(connection, job, switches, known, now),
+        is_overdue=not idle and switches is not None and _is_overdue(job, switches, last_fire, known, now),
     )
 
 
@@ -123,35 +160,49 @@ def next_fire_time(job: Job, known: Sessions, now: datetime) -> datetime | None:
     return None
 
 
-def _last_run(connection: Connection, job_name: str) -> RunView | None:
-    row = connection.execute(_newest_run(), {"job_name": job_name}).one_or_none()
-    return None if row is None else view_of(row)
-
-
-def _last_success(connection: Connection, job_name: str) -> datetime | None:
-    found: datetime | None = connection.scalar(_newest_success(), {"job_name": job_name})
+def _load_outcomes(connection: Connection, names: tuple[str, ...], count: int) -> dict[str, list[Outcome]]:
+    found: dict[str, list[Outcome]] = {name: [] for name in names}
+    rows = [Outcome(*row) for row in connection.execute(_newest(names, count))] if names else []
+    for one in sorted(rows, key=lambda one: (one.started_at, one.run_id), reverse=True):
+        found[one.job_name].append(one)
     return found
 
 
-# Built once: each is asked for every job, by a page that many people leave open.
-@cache
-def _newest_run() -> Select[Any]:
+def _load_newest_runs(connection: Connection, outcomes: Mapping[str, Sequence[Outcome]]) -> dict[str, RunView]:
     log = table_of(JobLog)
-    of_job = select(log).where(log.c.job_name == bindparam("job_name"))
-    return of_job.order_by(log.c.started_at.desc(), log.c.id.desc()).limit(1)
+    ids = [of_job[0].run_id for of_job in outcomes.values() if of_job]
+    return {row.job_name: view_of(row) for row in connection.execute(select(log).where(log.c.id.in_(ids)))}
 
 
+def _load_succeeded(connection: Connection, outcomes: Mapping[str, Sequence[Outcome]]) -> dict[str, datetime | None]:
+    """When each job last succeeded; most did so among their newest runs, and only for the others is more looked at."""
+    found = {
+        name: next((one.completed_at for one in of_job if one.status == RunStatus.SUCCESS), None)
+        for name, of_job in outcomes.items()
+    }
+    others = tuple(name for name, at in found.items() if at is None and outcomes[name])
+    if others:
+        found |= {row[1]: row[4] for row in connection.execute(_newest(others, 1, RunStatus.SUCCESS))}
+    return found
+
+
+# Built once: it is asked by a page that many people leave open.
 @cache
-def _newest_success() -> Select[Any]:
+def _newest(names: tuple[str, ...], count: int, status: str | None = None) -> CompoundSelect[Any]:
+    """The newest runs of each job, so many of each; each job's are found by an index."""
     log = table_of(JobLog).c
-    good = select(log.completed_at).where(log.job_name == bindparam("job_name"), log.status == "SUCCESS")
-    return good.order_by(log.started_at.desc()).limit(1)
+    query = select(log.id, log.job_name, log.status, log.started_at, log.completed_at)
+    if status is not None:
+        query = query.where(log.status == status)
+    newest = query.order_by(log.started_at.desc(), log.id.desc()).limit(count)
+    return union_all(*(select(newest.where(log.job_name == name).subquery()) for name in names))
 
 
-def _is_overdue(connection: Connection, job: Job, switches: job_ticks.Switches, known: Sessions, now: datetime) -> bool:
+def _is_overdue(
+    job: Job, switches: job_ticks.Switches, last_fire: datetime | None, known: Sessions, now: datetime
+) -> bool:
     """Whether a due time passed that nobody recorded."""
-    last = job_ticks.last_fire_time(connection, job.name)
-    since = max(last, switches.known_since) if last is not None else switches.known_since
+    since = max(last_fire, switches.known_since) if last_fire is not None else switches.known_since
     since = max(since, now - timedelta(days=9))
     return bool(job.schedule.fire_times(since, now - OVERDUE_AFTER, known))
 

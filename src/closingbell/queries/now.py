@@ -5,20 +5,25 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from functools import cache
 from statistics import median
-from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Connection, Select, bindparam, func, select
+from sqlalchemy import Connection, func, select
 
 from closingbell.domain.market_clock import MarketClock, read_clock
 from closingbell.domain.planning import SessionTimes
 from closingbell.domain.schedules import Sessions
 from closingbell.jobs.registry import Registry
-from closingbell.models import CorporateActionRow, Incident, JobLog, JobLogItem, QuarantinedBar
+from closingbell.models import CorporateActionRow, Incident, JobLog, JobLogItem, Order, QuarantinedBar
 from closingbell.queries.coverage import count_incomplete
-from closingbell.queries.jobs import JobView, list_schedulers, load_sessions_around, view_jobs
+from closingbell.queries.jobs import (
+    JobView,
+    Outcome,
+    list_schedulers,
+    load_sessions_around,
+    view_jobs_with_outcomes,
+)
+from closingbell.queries.kept import Kept
 from closingbell.queries.newest_closes import MarketCloses, load_newest_closes, newest_due
 from closingbell.stores import sessions
 from closingbell.stores.database import Database
@@ -30,6 +35,9 @@ DAILY = "daily_price_update"
 MATTERING = frozenset({DAILY, "price_sweep", "dividend_processor"})
 # So long the daily job may take from its due time on before a close is missing.
 DUE_AFTER = timedelta(hours=1)
+# Counting closes takes time by the companies and by the orders that say who is held. A count is kept for a second for
+# so many of them, which is some hundredths of the time that a process has.
+_COMPANIES_A_SECOND, _ORDERS_A_SECOND = 1_000, 100_000
 # Holidays that a clock may have to name are not further away.
 _AROUND = timedelta(days=10)
 # Where an exchange is, for the name of its day; all others are told in New York's.
@@ -37,20 +45,11 @@ _NEW_YORK = ZoneInfo("America/New_York")
 
 
 @dataclass(frozen=True, slots=True)
-class Mark:
-    """One run in a strip of outcomes."""
-
-    run_id: int
-    status: str
-    started_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
 class JobNow:
     """A job with its newest outcomes (oldest first), its usual and its last duration."""
 
     job: JobView
-    strip: tuple[Mark, ...]
+    strip: tuple[Outcome, ...]
     usual_s: float | None
     last_s: float | None
 
@@ -151,19 +150,31 @@ def _some(count: int, one: str, many: str | None = None) -> str:
     return f"{count:,} {one if count == 1 else many or one + 's'}"
 
 
-def look(database: Database, registry: Registry, *, now: datetime, wall: datetime, disabled: frozenset[str]) -> Now:
-    """The state of everything at ``now`` (the jobs' clock); ``wall`` is real time, by which processes are alive."""
+def look(
+    database: Database,
+    registry: Registry,
+    *,
+    now: datetime,
+    wall: datetime,
+    disabled: frozenset[str],
+    kept: Kept[Closes] | None = None,
+) -> Now:
+    """The state of everything at ``now`` (the jobs' clock); ``wall`` is real time, by which processes are alive.
+
+    ``kept`` is where a count of closes is kept for the next one who looks: some seconds where thousands of companies
+    are held, not at all where there are few, and never longer than until the next run ends or session is due.
+    """
     schedulers = list_schedulers(database, wall=wall)
     with database.read() as connection:
         known = load_sessions_around(connection, now)
-        views = view_jobs(connection, registry, known, now=now, disabled=disabled)
+        jobs = view_jobs_with_outcomes(connection, registry, known, STRIP, now=now, disabled=disabled)
         return Now(
             at=now,
             clocks=_clocks(connection, known, now),
             is_scheduler_alive=any(one.is_alive for one in schedulers),
             scheduler_seen_at=max((one.heartbeat_at for one in schedulers), default=None),
-            closes=_closes(connection, registry, known, now),
-            jobs=tuple(_job_now(connection, view) for view in views),
+            closes=_closes(connection, registry, known, kept or Kept(), now=now, wall=wall),
+            jobs=tuple(_job_now(job, outcomes) for job, outcomes in jobs),
             incidents=_incidents(connection),
             quarantined_count=_count_quarantined(connection),
             held_count=_count_held(connection),
@@ -180,7 +191,9 @@ def _clock(connection: Connection, mic: str, of_mic: Sequence[SessionTimes], now
     return read_clock(mic, of_mic, holidays, now=now, zone=_NEW_YORK)
 
 
-def _closes(connection: Connection, registry: Registry, known: Sessions, now: datetime) -> Closes | None:
+def _closes(
+    connection: Connection, registry: Registry, known: Sessions, kept: Kept[Closes], *, now: datetime, wall: datetime
+) -> Closes | None:
     """None before the daily job ever ended."""
     log = table_of(JobLog).c
     ended = (
@@ -199,11 +212,24 @@ def _closes(connection: Connection, registry: Registry, known: Sessions, now: da
     fires = job.schedule.fire_times(now - _AROUND, now - DUE_AFTER, known) if job else []
     due = [fire.at for fire in fires if fire.skip is None][-1:]
     reached = max([*due, *([whole.started_at] if whole else [])], default=now)
-    markets = load_newest_closes(connection, newest_due(known, reached))
-    if whole is None:
-        return Closes(markets, None, None, None, None, 0)
-    run_id, message, status, at, _, is_short = whole
-    return Closes(markets, run_id, message, status, at, _count_left(connection, run_id, reached) if is_short else 0)
+    sessions_due = newest_due(known, reached)
+
+    def count() -> tuple[Closes, timedelta]:
+        markets = load_newest_closes(connection, sessions_due)
+        if whole is None:
+            return Closes(markets, None, None, None, None, 0), _holds_for(connection, markets)
+        run_id, message, status, at, _, is_short = whole
+        left_count = _count_left(connection, run_id, reached) if is_short else 0
+        return Closes(markets, run_id, message, status, at, left_count), _holds_for(connection, markets)
+
+    whole_key = None if whole is None else tuple(whole)
+    return kept.load((whole_key, tuple(sorted(sessions_due.items()))), count, wall=wall)
+
+
+def _holds_for(connection: Connection, markets: Sequence[MarketCloses]) -> timedelta:
+    company_count = sum(market.expected_count for market in markets)
+    order_count = connection.scalar(select(func.max(table_of(Order).c.id))) or 0
+    return timedelta(seconds=company_count / _COMPANIES_A_SECOND + order_count / _ORDERS_A_SECOND)
 
 
 def _count_left(connection: Connection, run_id: int, until: datetime) -> int:
@@ -214,22 +240,14 @@ def _count_left(connection: Connection, run_id: int, until: datetime) -> int:
     return count_incomplete(connection, list(connection.scalars(short)), until=until)
 
 
-def _job_now(connection: Connection, view: JobView) -> JobNow:
-    rows = list(connection.execute(_strip(), {"job_name": view.id}))
-    lasted = [(ended - began).total_seconds() for _, _, began, ended in rows if ended is not None]
+def _job_now(job: JobView, outcomes: Sequence[Outcome]) -> JobNow:
+    lasted = [(one.completed_at - one.started_at).total_seconds() for one in outcomes if one.completed_at is not None]
     return JobNow(
-        job=view,
-        strip=tuple(Mark(run_id, status, began) for run_id, status, began, _ in reversed(rows)),
+        job=job,
+        strip=tuple(reversed(outcomes)),
         usual_s=median(lasted) if lasted else None,
         last_s=lasted[0] if lasted else None,
     )
-
-
-@cache
-def _strip() -> Select[Any]:
-    log = table_of(JobLog).c
-    of_job = select(log.id, log.status, log.started_at, log.completed_at).where(log.job_name == bindparam("job_name"))
-    return of_job.order_by(log.started_at.desc(), log.id.desc()).limit(STRIP)
 
 
 def _incidents(connection: Connection) -> tuple[OpenIncident, ...]:

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Select, or_, select
+from sqlalchemy import ColumnElement, Connection, Select, func, or_, select
 from sqlalchemy.orm import aliased
 
 from closingbell.models import CompanySymbol, JobLog, JobLogItem, JobState, JobTick
 from closingbell.stores.database import Database
+from closingbell.stores.upsert import table_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +68,16 @@ class ItemView:
 
 
 @dataclass(frozen=True, slots=True)
+class ItemGroup:
+    """The ``count`` companies of a run that ended alike; ``items`` are the first of them by symbol."""
+
+    outcome: str
+    error_kind: str | None
+    count: int
+    items: tuple[ItemView, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class RunFilter:
     """Which runs to show; None is any."""
 
@@ -78,6 +89,8 @@ class RunFilter:
     before_id: int | None = None
 
 
+# The plain table's: mapped attributes cost each look more than the look itself.
+_ITEM_COLUMNS = [table_of(JobLogItem).c[name] for name in ItemView.__slots__]
 SKIPPED = "SKIPPED"
 _KINDS = ("skip", "run")
 
@@ -222,10 +235,37 @@ def _names_of(symbol: str) -> Select[str]:
 def run_items(database: Database, run_id: int) -> list[ItemView]:
     """How each company ended in a run, by symbol."""
     row = JobLogItem
-    columns = [getattr(row, name) for name in ItemView.__slots__]
     with database.read() as connection:
-        query = select(*columns).where(row.job_log_id == run_id).order_by(row.symbol)
+        query = select(*_ITEM_COLUMNS).where(row.job_log_id == run_id).order_by(row.symbol)
         return [ItemView(*found) for found in connection.execute(query)]
+
+
+def group_items(database: Database, run_id: int, *, most: int) -> list[ItemGroup]:
+    """How the companies of a run ended, those that ended alike together and at most so many of each in full.
+
+    What failed comes first, then by number. A run has thousands of companies: they are counted where they are stored.
+    """
+    row = JobLogItem
+    counted = (
+        select(row.outcome, row.error_kind, func.count())
+        .where(row.job_log_id == run_id)
+        .group_by(row.outcome, row.error_kind)
+    )
+    with database.read() as connection:
+        groups = [
+            ItemGroup(outcome, error_kind, count, _first_items(connection, run_id, outcome, error_kind, most))
+            for outcome, error_kind, count in connection.execute(counted).all()
+        ]
+    return sorted(groups, key=lambda one: (one.error_kind is None, -one.count, one.outcome))
+
+
+def _first_items(
+    connection: Connection, run_id: int, outcome: str, error_kind: str | None, most: int
+) -> tuple[ItemView, ...]:
+    row = JobLogItem
+    query = select(*_ITEM_COLUMNS).where(row.job_log_id == run_id, row.outcome == outcome)
+    query = query.where(row.error_kind.is_(None) if error_kind is None else row.error_kind == error_kind)
+    return tuple(ItemView(*found) for found in connection.execute(query.order_by(row.symbol).limit(most)))
 
 
 def view_of(row: Any) -> RunView:

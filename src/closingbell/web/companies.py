@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from calendar import Calendar
+from dataclasses import asdict
 from datetime import date, timedelta
 from itertools import groupby
-from typing import Any
 
-from flask import Blueprint, abort, flash, jsonify, redirect, render_template, request, url_for
+import orjson
+from flask import Blueprint, Response, abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from closingbell.errors import UnknownSymbolError, UsageError
 from closingbell.jobs.context import current_context
 from closingbell.queries import companies
 from closingbell.queries.actions import ActionView, list_actions
-from closingbell.queries.bars import load_series
-from closingbell.queries.companies import DayState
+from closingbell.queries.bars import DrawnSeries, load_drawn_series, load_series
+from closingbell.queries.companies import DayState, MinuteView
 from closingbell.queries.quarantine import QuarantinedView, list_quarantined
 from closingbell.queries.symbols import list_symbols
 from closingbell.usecases import quarantine
@@ -111,20 +112,22 @@ def send_chart(symbol: str) -> ResponseReturnValue:
     span = _range()
     if span == "day":
         minutes = companies.load_newest_minutes(context.database, company.symbol)
-        days = [one.at.astimezone(NEW_YORK).strftime("%H:%M") for one in minutes]
-        return jsonify(_drawn(days, minutes, company.currency) | {"events": []})
+        return _drawing(_drawn_minutes(minutes, company.currency), [])
     first = context.clock.now().date() - RANGES[span][1]
-    series = load_series(context.database, company.symbol, first=first, adjusted=bool(request.args.get("adjusted")))
+    is_adjusted = bool(request.args.get("adjusted"))
+    series = load_drawn_series(context.database, company.symbol, first=first, adjusted=is_adjusted)
     known = list_actions(context.database, symbols=(company.symbol,), first=first, waiting_only=False)
-    return jsonify(
-        _drawn([one.date.isoformat() for one in series.bars], series.bars, series.currency)
-        | {"events": [_event(one) for one in known if not one.is_cancelled]}
-    )
+    return _drawing(series, [_event(one) for one in known if not one.is_cancelled])
 
 
-def _drawn(labels: list[str], bars: Any, currency: str | None) -> dict[str, Any]:
-    prices = {name: [float(getattr(one, name)) for one in bars] for name in ("open", "high", "low", "close")}
-    return {"currency": currency, "at": labels, **prices, "volume": [one.volume for one in bars]}
+def _drawn_minutes(minutes: list[MinuteView], currency: str | None) -> DrawnSeries:
+    times = [one.at.astimezone(NEW_YORK).strftime("%H:%M") for one in minutes]
+    prices = {name: [float(getattr(one, name)) for one in minutes] for name in ("open", "high", "low", "close")}
+    return DrawnSeries(currency, times, **prices, volume=[one.volume for one in minutes])
+
+
+def _drawing(series: DrawnSeries, events: list[dict[str, str]]) -> Response:
+    return Response(orjson.dumps(asdict(series) | {"events": events}), mimetype="application/json")
 
 
 def _event(one: ActionView) -> dict[str, str]:

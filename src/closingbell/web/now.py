@@ -7,12 +7,15 @@ from flask.typing import ResponseReturnValue
 
 from closingbell.jobs.context import current_context
 from closingbell.jobs.registry import Registry
-from closingbell.queries.now import look
+from closingbell.queries.kept import Kept
+from closingbell.queries.now import Closes, look
 from closingbell.web.guard import Right, needs, right_of_user
 
 
 def add_routes(pages: Blueprint, registry: Registry) -> None:
     """The routes of this module."""
+
+    kept: Kept[Closes] = Kept()
 
     @needs(Right.MEMBER)
     def now() -> ResponseReturnValue:
@@ -25,6 +28,7 @@ def add_routes(pages: Blueprint, registry: Registry) -> None:
             now=context.clock.now(),
             wall=context.wall.now(),
             disabled=context.settings.disabled_jobs,
+            kept=kept,
         )
         return render_template("now.html", seen=seen, jobs_enabled=context.settings.jobs_enabled)
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import orjson
 from flask import Blueprint, Response, abort, flash, redirect, render_template, request, stream_with_context, url_for
@@ -15,7 +15,7 @@ from closingbell.domain.runs import RunStatus, requests_in_words
 from closingbell.jobs.context import JobContext, current_context
 from closingbell.jobs.registry import Registry
 from closingbell.queries.jobs import find_run
-from closingbell.queries.runs import SKIPPED, ItemView, RunFilter, RunView, load_time_line, read_place, run_items
+from closingbell.queries.runs import SKIPPED, RunFilter, RunView, group_items, load_time_line, read_place
 from closingbell.usecases import control
 from closingbell.web.guard import Right, needs, note, who_asks
 
@@ -29,15 +29,6 @@ SHOWN_OF_A_GROUP = 50
 
 _STATUSES = [status.value for status in RunStatus]
 _streams = threading.BoundedSemaphore(MOST_STREAMS)
-
-
-@dataclass(frozen=True, slots=True)
-class Group:
-    """Companies of a run that ended alike."""
-
-    outcome: str
-    error_kind: str | None
-    items: tuple[ItemView, ...]
 
 
 def add_routes(pages: Blueprint, registry: Registry) -> None:
@@ -97,32 +88,17 @@ def show_run(run_id: int) -> ResponseReturnValue:
     """One run and how each company ended in it."""
     database = current_context().database
     run = find_run(database, run_id)
-    items = run_items(database, run_id)
+    groups = group_items(database, run_id, most=SHOWN_OF_A_GROUP)
+    counts: Counter[str] = Counter()
+    for one in groups:
+        counts[one.outcome] += one.count
     return render_template(
         "run.html",
         run=run,
         requests=requests_in_words(run.request_count, run.requests_by_provider),
-        groups=group(items),
-        counts=counts(items),
-        shown=SHOWN_OF_A_GROUP,
+        groups=groups,
+        counts=counts,
     )
-
-
-def group(items: list[ItemView]) -> list[Group]:
-    """Items that ended alike together: what failed first, by number."""
-    together: dict[tuple[str, str | None], list[ItemView]] = {}
-    for item in items:
-        together.setdefault((item.outcome, item.error_kind), []).append(item)
-    groups = [Group(outcome, kind, tuple(found)) for (outcome, kind), found in together.items()]
-    return sorted(groups, key=lambda one: (one.error_kind is None, -len(one.items), one.outcome))
-
-
-def counts(items: list[ItemView]) -> dict[str, int]:
-    """How many companies ended in which way."""
-    found: dict[str, int] = {}
-    for item in items:
-        found[item.outcome] = found.get(item.outcome, 0) + 1
-    return found
 
 
 @needs(Right.VIEWER)
