@@ -165,6 +165,9 @@ class RunLostError(RunStoppedError):
 
     ended_by = "orphaned"
 
+    def __init__(self, message: str = "this run was closed by somebody else") -> None:
+        super().__init__(message)
+
 
 class ProviderError(ClosingbellError):
     """A provider did not give what was asked; ``kind`` is what logs and outcomes call it."""

@@ -13,12 +13,12 @@ from sqlalchemy.exc import IntegrityError
 
 from closingbell.domain.paid import Paid
 from closingbell.domain.payments import ORDERED, BookedLeg, Changes, Leg, Reversal
-from closingbell.errors import BooksChangedError, RunLostError
+from closingbell.errors import BooksChangedError
 from closingbell.jobs.context import JobContext
 from closingbell.jobs.dividend_deciding import Decision
 from closingbell.jobs.dividend_news import tell
-from closingbell.jobs.runner import Run
-from closingbell.stores import dividend_progress, dividend_writing, job_log, payments, spin_offs
+from closingbell.jobs.runner import Run, store_progress
+from closingbell.stores import dividend_progress, dividend_writing, payments, spin_offs
 
 # Whole payments in one transaction; one has two legs as a rule.
 MOST_PAYMENTS = 1_000
@@ -144,14 +144,4 @@ def _write(
         )
     tell(connection, batch.accounts, batch.finished, run_id=run.id, now=now)
     # Last, because the run's row is the one that all of its writers share: they wait for each other from here on.
-    if not job_log.store_progress(
-        connection,
-        run.id,
-        run.owner,
-        processed=len(run.items),
-        failed=run.failed_count,
-        last_symbol=run.last_symbol,
-        requests_by_provider=run.requests.by_provider,
-        wall=wall,
-    ):
-        raise RunLostError("this run was closed by somebody else")
+    store_progress(connection, run, wall=wall)

@@ -22,11 +22,11 @@ from closingbell.domain.intraday import (
     minutes_of,
 )
 from closingbell.domain.runs import ItemOutcome, Outcome
-from closingbell.errors import ProviderError, RunLostError
+from closingbell.errors import ProviderError
 from closingbell.jobs.context import JobContext
 from closingbell.jobs.intraday_planning import IntradayItem
 from closingbell.jobs.price_settling import WRONG_CURRENCY
-from closingbell.jobs.runner import Run
+from closingbell.jobs.runner import Run, store_progress
 from closingbell.providers.base import MinuteHistory, Quote
 from closingbell.stores import actions, companies, job_log, minutes, prices, quarantine
 from closingbell.stores.bulk import raw_instant
@@ -230,19 +230,7 @@ def _ended(
 
 def _write(connection: Connection, run: Run, decisions: Sequence[_Decision], *, now: datetime, wall: datetime) -> None:
     """Everything that follows from a group, in one transaction; nothing once the run is no longer ours."""
-    processed, failed = len(run.items), run.failed_count
-    sent = run.requests.by_provider
-    if not job_log.store_progress(
-        connection,
-        run.id,
-        run.owner,
-        processed=processed,
-        failed=failed,
-        last_symbol=run.last_symbol,
-        requests_by_provider=sent,
-        wall=wall,
-    ):
-        raise RunLostError("this run was closed by somebody else")
+    store_progress(connection, run, wall=wall)
     listings = {}
     # In one order everywhere: two processes that write the same rows wait for each other, and never both.
     for decision in sorted(decisions, key=lambda decision: decision.told.item.company.id):

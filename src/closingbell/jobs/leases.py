@@ -46,7 +46,7 @@ class Lease:
         if self._context.stopping.is_set():
             raise RunInterruptedError("the process that carried out this run was shut down")
         if self._is_lost:
-            raise RunLostError("this run was closed by somebody else")
+            raise RunLostError
         with self._asking:
             if time.monotonic() - self._asked_at < _POLL_S:
                 return
@@ -61,7 +61,7 @@ class Lease:
             # Whether to stop can wait until the database is back.
             return
         if not is_ours:
-            raise RunLostError("this run was closed by somebody else")
+            raise RunLostError
         if cancelled_by == STALL_GUARD:
             raise RunStalledError("the run made no progress for too long")
         if cancelled_by is not None:

@@ -28,12 +28,12 @@ from closingbell.domain.bars import (
 from closingbell.domain.planning import FetchItem, SessionList, plan_reread
 from closingbell.domain.quotes import ABSENT, Expected, Refused, judge_quote
 from closingbell.domain.runs import ItemOutcome, Outcome
-from closingbell.errors import ProviderError, RateLimitedError, RunLostError
+from closingbell.errors import ProviderError, RateLimitedError
 from closingbell.jobs.context import JobContext
 from closingbell.jobs.fan_out import fan_out, in_chunks
 from closingbell.jobs.price_planning import QUOTES_PER_REQUEST, Plan
 from closingbell.jobs.price_settling import CONTEXT, Fetched, check_answer, not_answered
-from closingbell.jobs.runner import Run
+from closingbell.jobs.runner import Run, store_progress
 from closingbell.providers.base import QUOTES, PriceProvider, Quote
 from closingbell.stores import companies, job_log, prices
 from closingbell.stores.bulk import raw_instant
@@ -308,19 +308,7 @@ def _write(
     wall: datetime,
 ) -> None:
     """Bars, companies and outcomes in one transaction; nothing once the run is no longer ours."""
-    processed, failed = len(run.items), run.failed_count
-    sent = run.requests.by_provider
-    if not job_log.store_progress(
-        connection,
-        run.id,
-        run.owner,
-        processed=processed,
-        failed=failed,
-        last_symbol=run.last_symbol,
-        requests_by_provider=sent,
-        wall=wall,
-    ):
-        raise RunLostError("this run was closed by somebody else")
+    store_progress(connection, run, wall=wall)
     rows: list[tuple[Any, ...]] = []
     instants = {at: raw_instant(connection, at) for at in {one.at for one in taken}}
     for one in sorted(taken, key=lambda one: one.company_id):

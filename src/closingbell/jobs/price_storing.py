@@ -10,12 +10,11 @@ from typing import Any
 from sqlalchemy import Connection
 
 from closingbell.domain.runs import ItemOutcome
-from closingbell.errors import RunLostError
 from closingbell.jobs.action_storing import store_told
 from closingbell.jobs.context import JobContext
 from closingbell.jobs.price_planning import Plan
 from closingbell.jobs.price_settling import CONTEXT, Fetched, Known, Settling, not_answered, settle, wrong_currency
-from closingbell.jobs.runner import Run
+from closingbell.jobs.runner import Run, store_progress
 from closingbell.providers.base import DailyHistory
 from closingbell.stores import actions, companies, job_log, prices, quarantine
 from closingbell.stores.bulk import raw_instant
@@ -101,19 +100,7 @@ def _load_ordered_in(context: JobContext, plan: Plan, ids: dict[str, int]) -> di
 
 def _write(connection: Connection, run: Run, batch: _Batch, *, now: datetime, wall: datetime) -> None:
     """Everything that follows from a chunk, in one transaction; nothing once the run is no longer ours."""
-    processed, failed = len(run.items), run.failed_count
-    sent = run.requests.by_provider
-    if not job_log.store_progress(
-        connection,
-        run.id,
-        run.owner,
-        processed=processed,
-        failed=failed,
-        last_symbol=run.last_symbol,
-        requests_by_provider=sent,
-        wall=wall,
-    ):
-        raise RunLostError("this run was closed by somebody else")
+    store_progress(connection, run, wall=wall)
     rows: list[tuple[Any, ...]] = []
     confirmed: dict[date, list[int]] = {}
     for settling in sorted(batch.settlings, key=lambda settling: settling.company_id):

@@ -92,6 +92,21 @@ class Ending:
 Body = Callable[[Run], Ending]
 
 
+def store_progress(connection: Connection, run: Run, *, wall: datetime) -> None:
+    """Write down how far the run is, in the transaction of what it stores; raise RunLostError when it is not ours."""
+    if not job_log.store_progress(
+        connection,
+        run.id,
+        run.owner,
+        processed=len(run.items),
+        failed=run.failed_count,
+        last_symbol=run.last_symbol,
+        requests_by_provider=run.requests.by_provider,
+        wall=wall,
+    ):
+        raise RunLostError
+
+
 def carry_out(context: JobContext, job_name: str, body: Body, occasion: Occasion | None = None) -> RunSummary:
     """Claim and log a run of ``job_name`` around ``body``; what ``body`` raises is logged as FAILED and raised again.
 
