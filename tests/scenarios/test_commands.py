@@ -189,7 +189,7 @@ def test_bad_lines_are_named_by_number_and_nothing_is_imported(house: House, imp
         "line 5: quantity must be above zero; the type says whether shares come or go"
         " | 2012-11-29,BUY,AAPL,-10,589.36,0,USD",
         "line 6: quantity: 'ten' is not a number | 2012-11-29,BUY,AAPL,ten,589.36,0,USD",
-        "line 7: date 2012-12-03 lies in the future",
+        "line 7: the date 2012-12-03 lies in the future",
         "line 8: ABC.XYZ: no exchange is known for the suffix .XYZ",
         "line 9: currency 'DOLLAR' is not three letters, as in USD | 2012-11-29,BUY,AAPL,10,589.36,0,DOLLAR",
         "line 10: fee must not be negative | 2012-11-29,BUY,AAPL,10,589.36,-1,USD",

@@ -113,7 +113,7 @@ def test_a_file_holds_every_field(kept: Site) -> None:
     assert list(buy) == [
         "id", "account", "trade_date", "type", "symbol", "quantity", "price", "amount", "fee", "tax", "currency",
         "counter_amount", "counter_currency", "executed_at", "source", "source_key", "note", "entered_by",
-        "created_at", "posted_at", "deleted_at", "deleted_by",
+        "created_at", "deleted_at", "deleted_by", "posted_at",
     ]  # fmt: skip
     assert (buy["quantity"], buy["price"], buy["fee"], buy["trade_date"]) == ("20.00", "675.00", "4.95", "2012-09-04")
     assert (deposit["symbol"], deposit["amount"], deposit["deleted_at"]) == ("", "100000.00", "")

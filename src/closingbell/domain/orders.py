@@ -50,7 +50,8 @@ _MAY_NAME_A_COMPANY = ("INTEREST", "FEE", "TAX")
 FIRST_DATE = date(1950, 1, 1)
 SYMBOL = re.compile(r"[A-Z0-9^][A-Z0-9.^=-]{0,31}")
 _CURRENCY = re.compile(r"[A-Z]{3}")
-_SCALES = {
+# The numbers of an order, and how many decimals each is kept with.
+SCALES = {
     "quantity": QUANTITY_SCALE, "price": PRICE_SCALE, "amount": MONEY_SCALE, "fee": MONEY_SCALE, "tax": MONEY_SCALE,
     "counter_amount": MONEY_SCALE,
 }  # fmt: skip
@@ -79,17 +80,34 @@ def check_draft(draft: OrderDraft, *, today: date) -> list[str]:
     """What is wrong with an order by itself, one sentence each; nothing for a sane one."""
     if draft.type not in OrderType.__members__:
         return [f"type {draft.type!r} is not one of {', '.join(OrderType)}"]
-    unusable = list(_check_ranges(draft))
+    unusable = list(check_ranges(draft))
     # A number that is none, or has no end, cannot be compared with anything.
     rest = [] if unusable else [*_check_signs(draft), *_check_kind(draft)]
     return [*_check_frame(draft, today), *unusable, *rest]
 
 
+def check_date(trade_date: date, *, today: date) -> Iterator[str]:
+    """What is wrong with the day of an order: not yet come, or before anything is kept."""
+    if trade_date > today:
+        yield f"the date {trade_date} lies in the future"
+    if trade_date < FIRST_DATE:
+        yield f"the date {trade_date} lies before {FIRST_DATE}"
+
+
+def check_ranges(order: object) -> Iterator[str]:
+    """The numbers of an order, by the names in ``SCALES``, that no column could hold."""
+    for name, scale in SCALES.items():
+        value: Decimal | None = getattr(order, name)
+        if value is None:
+            continue
+        try:
+            to_scaled(value, scale)
+        except ValueOutOfRangeError as error:
+            yield f"{name.replace('_', ' ')}: {error}"
+
+
 def _check_frame(draft: OrderDraft, today: date) -> Iterator[str]:
-    if draft.trade_date > today:
-        yield f"the date {draft.trade_date} lies in the future"
-    if draft.trade_date < FIRST_DATE:
-        yield f"the date {draft.trade_date} lies before {FIRST_DATE}"
+    yield from check_date(draft.trade_date, today=today)
     for name, code in (("currency", draft.currency), ("counter currency", draft.counter_currency or draft.currency)):
         if not _CURRENCY.fullmatch(code):
             yield f"{name} {code!r} is not three letters, as in USD"
@@ -99,17 +117,6 @@ def _check_frame(draft: OrderDraft, today: date) -> Iterator[str]:
         yield f"a {draft.type} is about a company: name its symbol"
     if draft.symbol is not None and draft.type not in (*COMPANY_TYPES, *_MAY_NAME_A_COMPANY):
         yield f"a {draft.type} moves cash: leave the symbol out"
-
-
-def _check_ranges(draft: OrderDraft) -> Iterator[str]:
-    for name, scale in _SCALES.items():
-        value: Decimal | None = getattr(draft, name)
-        if value is None:
-            continue
-        try:
-            to_scaled(value, scale)
-        except ValueOutOfRangeError as error:
-            yield f"{name.replace('_', ' ')}: {error}"
 
 
 def _check_signs(draft: OrderDraft) -> Iterator[str]:

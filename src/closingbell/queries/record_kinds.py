@@ -21,6 +21,7 @@ from closingbell.models import (
     User,
 )
 from closingbell.stores.companies import SHADOW
+from closingbell.stores.orders import StoredOrder
 from closingbell.stores.upsert import table_of
 
 COMPANY, PERSON, ACCOUNT = table_of(Company).c, table_of(User).c, table_of(Account).c
@@ -82,31 +83,10 @@ class AccountRecord:
 
 
 @dataclass(frozen=True, slots=True)
-class OrderRecord:
+class OrderRecord(StoredOrder):
     """An order, deleted or not; ``posted_at`` is when the ledger took it up."""
 
-    id: int
-    account: str
-    trade_date: date
-    type: str
-    symbol: str | None
-    quantity: Decimal | None
-    price: Decimal | None
-    amount: Decimal | None
-    fee: Decimal
-    tax: Decimal
-    currency: str
-    counter_amount: Decimal | None
-    counter_currency: str | None
-    executed_at: datetime
-    source: str
-    source_key: str
-    note: str | None
-    entered_by: str | None
-    created_at: datetime
     posted_at: datetime | None
-    deleted_at: datetime | None
-    deleted_by: str | None
 
 
 @dataclass(frozen=True, slots=True)

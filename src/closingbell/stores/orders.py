@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import Connection, and_, or_, select, type_coerce, update
 
 from closingbell.domain.ledger import BookableOrder, Entry, entries_of, reversed_entries
-from closingbell.domain.orders import COMPANY_INCOME, SHARE_MOVES
+from closingbell.domain.orders import COMPANY_INCOME, COMPANY_TYPES, SCALES
 from closingbell.models import Account, Company, CompanySymbol, Order
 from closingbell.stores import accounts, companies, dividend_progress, ledger
 from closingbell.stores.books import load_book_settings
@@ -24,11 +24,8 @@ POSTED_AT_ONCE = 1_000
 
 _ORDER = table_of(Order).c
 _BIG = _ORDER.account_id.type
-_SCALED = {"quantity", "price", "amount", "fee", "tax", "counter_amount"}
 # As they lie in the table: the ledger computes with scaled integers.
-BOOKABLE = [
-    type_coerce(_ORDER[name], _BIG) if name in _SCALED else _ORDER[name] for name in BookableOrder._fields
-]  # fmt: skip
+BOOKABLE = [type_coerce(_ORDER[name], _BIG) if name in SCALES else _ORDER[name] for name in BookableOrder._fields]
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,7 +259,7 @@ def _recheck(connection: Connection, changed: Sequence[BookableOrder], now: date
     companies_since = [
         (order.company_id, None if order.type in COMPANY_INCOME else order.trade_date)
         for order in changed
-        if order.company_id is not None and order.type in (*SHARE_MOVES, *COMPANY_INCOME, "COST_CHANGE")
+        if order.company_id is not None and order.type in COMPANY_TYPES
     ]
     moved = {order.company_id for order in changed if order.company_id and order.type.startswith("TRANSFER_")}
     if moved:

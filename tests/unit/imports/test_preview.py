@@ -34,7 +34,7 @@ def test_doubts_refusals_and_the_future_are_told_by_line() -> None:
     assert told(check()) == [
         "4 doubtful: the stated amount 4800.00 counts, not quantity times price, which is 4700",
         "5 refused: action 'Lottery' is not known",
-        "8 refused: date 2024-03-02 lies in the future",
+        "8 refused: the date 2024-03-02 lies in the future",
     ]
     assert [item.entry.lines for item in check().ready] == [(2,), (3,), (4,), (6, 7)]
 

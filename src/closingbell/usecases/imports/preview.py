@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
-from closingbell.domain.money import MONEY_SCALE, PRICE_SCALE, QUANTITY_SCALE, to_scaled
-from closingbell.errors import UsageError, ValueOutOfRangeError
+from closingbell.domain.orders import check_date, check_ranges
+from closingbell.errors import UsageError
 from closingbell.usecases.imports.entries import (
     DOUBTFUL,
     LEFT_OUT,
@@ -22,14 +22,6 @@ from closingbell.usecases.imports.entries import (
 from closingbell.usecases.imports.formats import Format
 from closingbell.usecases.imports.keys import source_keys
 from closingbell.usecases.imports.mapping import map_symbols
-
-# No exchange's calendar reaches further back.
-_FIRST_DATE = date(1950, 1, 1)
-_SCALES = {
-    "quantity": QUANTITY_SCALE,
-    "price": PRICE_SCALE,
-    **dict.fromkeys(("amount", "fee", "tax", "counter_amount"), MONEY_SCALE),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,17 +125,9 @@ def _without(reading: Reading, lines: frozenset[int]) -> tuple[list[Entry], list
 
 def _findings_of(entry: Entry, today: date) -> list[Finding]:
     line = entry.lines[0]
-    if entry.trade_date > today:
-        return [Finding(line, REFUSED, f"date {entry.trade_date} lies in the future")]
-    if entry.trade_date < _FIRST_DATE:
-        return [Finding(line, REFUSED, f"date {entry.trade_date} lies before {_FIRST_DATE}")]
-    for name, scale in _SCALES.items():
-        value = getattr(entry, name)
-        try:
-            if value is not None:
-                to_scaled(value, scale)
-        except ValueOutOfRangeError as error:
-            return [Finding(line, REFUSED, f"{name}: {error}")]
+    refused = [*check_date(entry.trade_date, today=today), *check_ranges(entry)]
+    if refused:
+        return [Finding(line, REFUSED, "; ".join(refused))]
     if entry.doubt:
         return [Finding(line, DOUBTFUL, entry.doubt)]
     return _difference(entry)
