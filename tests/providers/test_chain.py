@@ -183,7 +183,7 @@ def test_quotes_that_one_does_not_know_are_asked_of_the_next(chain: Chain) -> No
         "MSFT": ("other", 27),
     }
     assert other.asked == ["MSFT,NOPE"]
-    assert (both.request_count, dict(both.request_counts)) == (2, {"yahoo": 1, "other": 1})
+    assert both.request_count == 2
 
 
 def test_quotes_of_one_are_kept_when_the_next_fails(chain: Chain) -> None:

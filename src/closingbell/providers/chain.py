@@ -7,7 +7,7 @@ A provider that is down is passed over until its next trial is due.
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from functools import partial
@@ -72,11 +72,6 @@ class ProviderChain:
     def request_count(self) -> int:
         """Requests sent so far, over all providers."""
         return sum(link.request_count for link in self._links)
-
-    @property
-    def request_counts(self) -> Mapping[str, int]:
-        """Requests sent so far, by provider."""
-        return {link.name: link.request_count for link in self._links}
 
     def close(self) -> None:
         """Let go of every provider's threads and connections."""

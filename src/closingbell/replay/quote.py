@@ -9,8 +9,6 @@ from closingbell.replay.as_of import AsOf
 from closingbell.replay.chart import Json
 from closingbell.replay.market import Dividend
 
-SUMMARY_MODULES = ("calendarEvents", "quoteType")
-
 
 def quote_entry(as_of: AsOf, *, symbol: str) -> Json:
     """One company's entry in a quote answer."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import date, datetime
 from decimal import Decimal
@@ -110,16 +110,6 @@ def load_actions(
 def load_action(connection: Connection, action_id: int) -> AcceptedAction | None:
     """One action by its number."""
     return next(iter(_read(connection, select(*_COLUMNS).where(CorporateActionRow.id == action_id))), None)
-
-
-def load_due(connection: Connection, *, until: date) -> list[AcceptedAction]:
-    """Every action with an ex-date up to ``until``, held and cancelled ones too, by ex-date."""
-    return _read(connection, select(*_COLUMNS).where(*_between(None, until)))
-
-
-def load_dirty(connection: Connection) -> list[AcceptedAction]:
-    """Actions that changed since what follows from them was booked; see ``store_booked``."""
-    return _read(connection, select(*_COLUMNS).where(CorporateActionRow.dirty_since.is_not(None)))
 
 
 def load_held(connection: Connection) -> list[AcceptedAction]:
@@ -230,20 +220,6 @@ def store_change(
         return None
     connection.execute(insert(CorporateActionVersion).values(**_version_row(written, change)))
     return written
-
-
-def store_booked(connection: Connection, versions: Mapping[int, int]) -> None:
-    """All that follows from these versions is booked: an action that did not change since is clean."""
-    row = CorporateActionRow
-    for action_id, version in versions.items():
-        connection.execute(update(row).where(row.id == action_id, row.version == version).values(dirty_since=None))
-
-
-def mark_dirty(connection: Connection, action_ids: Sequence[int], *, at: datetime) -> None:
-    """Have what follows from these actions worked out again, though they did not change themselves."""
-    row = CorporateActionRow
-    for group in in_groups(action_ids):
-        connection.execute(update(row).where(row.id.in_(group), row.dirty_since.is_(None)).values(dirty_since=at))
 
 
 def _values(facts: Facts) -> dict[str, Any]:
