@@ -12,7 +12,7 @@ from statistics import median, quantiles
 
 from benchmarks.databases import NAMES, new_database
 from benchmarks.report import Line, print_lines
-from closingbell.domain.positions import KEEP, WHOLE_SHARE
+from closingbell.domain.entitlements import ONE_SHARE, FractionPolicy
 from closingbell.models import Account, Base, Company, CorporateActionRow, Order
 from closingbell.stores import positions
 from closingbell.stores.bulk import insert_raw, raw_instant
@@ -75,7 +75,7 @@ def _one_account(database: Database, accounts: int, asked: int) -> list[float]:
         began = time.perf_counter()
         with database.read() as connection:
             holdings = positions.load_holdings(connection, account_id, on=ON)
-            found = {id_: facts.position(policy=KEEP, on=ON) for id_, facts in holdings.items()}
+            found = {id_: facts.position(policy=FractionPolicy.KEEP, on=ON) for id_, facts in holdings.items()}
         took.append((time.perf_counter() - began) * 1000)
         for company_id, position in found.items():
             _require(company_id, account_id, position.quantity)
@@ -102,7 +102,7 @@ def _everybody(database: Database, accounts: int) -> tuple[float, float]:
 
 def _require(company_id: int, account_id: int, quantity: int) -> None:
     place = _companies(account_id).index(company_id)
-    if quantity != LEFT[company_id % SPLITTING == 0][place] * WHOLE_SHARE:
+    if quantity != LEFT[company_id % SPLITTING == 0][place] * ONE_SHARE:
         raise RuntimeError(f"account {account_id} holds {quantity} of company {company_id}")
 
 
@@ -167,7 +167,7 @@ def _orders(account_id: int, at: object) -> Iterator[tuple[object, ...]]:
         is_sale = number == ORDERS_EACH - 1
         yield (
             account_id, FIRST + timedelta(days=30 * number), companies[number % COMPANIES_EACH],
-            "SELL" if is_sale else "BUY", at, (1 if is_sale else number + 1) * WHOLE_SHARE, 100_000_000, 0, "USD",
+            "SELL" if is_sale else "BUY", at, (1 if is_sale else number + 1) * ONE_SHARE, 100_000_000, 0, "USD",
             "bench", str(number), at, 0, at,
         )  # fmt: skip
 

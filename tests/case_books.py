@@ -15,6 +15,7 @@ from typing import Any
 from sqlalchemy import insert
 
 from closingbell.domain.actions import AcceptedKind
+from closingbell.domain.entitlements import FractionPolicy
 from closingbell.domain.orders import OrderDraft
 from closingbell.domain.runs import RunStatus
 from closingbell.jobs.dividend_processor import process_dividends
@@ -132,7 +133,8 @@ def lots(house: House) -> list[tuple[Decimal, Decimal]]:
     """Shares and cost of a share of each lot."""
     with house.context.database.read() as connection:
         (facts,) = positions.load_holdings(connection, 1).values()
-    shares = [(Decimal(lot.quantity.numerator).scaleb(-10), lot.cost) for lot in facts.position(policy="KEEP").lots]
+    lots = facts.position(policy=FractionPolicy.KEEP).lots
+    shares = [(Decimal(lot.quantity.numerator).scaleb(-10), lot.cost) for lot in lots]
     return [(quantity, Decimal(cost).scaleb(-4) / quantity) for quantity, cost in shares]
 
 
@@ -215,6 +217,6 @@ def total_gain(house: House) -> Decimal:
     """Gains of shares, realised and not, at the newest closes."""
     with house.context.database.read() as connection:
         (facts,) = positions.load_holdings(connection, 1).values()
-    realised = Decimal(facts.position(policy="KEEP").realised_gain).scaleb(-4)
+    realised = Decimal(facts.position(policy=FractionPolicy.KEEP).realised_gain).scaleb(-4)
     held = view_on(house, str(house.clock.now().date())).positions
     return realised + sum((view.unrealised_gain or Decimal(0) for view in held), Decimal(0))

@@ -8,7 +8,7 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
-from closingbell.domain import dividends, pay_dates, share_events
+from closingbell.domain import dividends, pay_dates, positions, share_events
 from closingbell.domain.entitlements import FractionPolicy
 from closingbell.domain.money import MONEY_SCALE, PRICE_SCALE, QUANTITY_SCALE, from_scaled, to_scaled
 from closingbell.domain.rounding import Rounding
@@ -110,17 +110,12 @@ def drip(given: Json) -> Json:
 
 
 def return_of_capital(given: Json) -> Json:
-    steps = share_events.return_of_capital(money(given["basis"]), [money(one) for one in given["distributions"]])
-    return {
-        "steps": [
-            {
-                "reduces_basis": cents(step.reduces_basis),
-                "gain": cents(step.gain),
-                "basis_after": cents(step.basis_after),
-            }
-            for step in steps
-        ]
-    }
+    basis, steps = money(given["basis"]), []
+    for distribution in given["distributions"]:
+        reduces, gain = positions.return_capital(basis, money(distribution))
+        basis -= reduces
+        steps.append({"reduces_basis": cents(reduces), "gain": cents(gain), "basis_after": cents(basis)})
+    return {"steps": steps}
 
 
 def spin_off(given: Json) -> Json:

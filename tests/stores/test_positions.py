@@ -10,7 +10,8 @@ from fractions import Fraction
 
 from sqlalchemy import insert
 
-from closingbell.domain.positions import WHOLE_SHARE, Trade, position_of
+from closingbell.domain.entitlements import ONE_SHARE, FractionPolicy
+from closingbell.domain.positions import Trade, position_of
 from closingbell.models import Account, Company, CorporateActionRow, Order
 from closingbell.stores import orders, positions
 from closingbell.stores.database import Database
@@ -75,7 +76,7 @@ def test_streamed_positions_are_those_of_the_walk_for_every_policy(database: Dat
             splits = {day: Fraction(n, d) for day, n, d in SPLITS.get(company_id, [])}
             ordered = sorted(moves, key=lambda trade: trade.trade_date)
             policy = POLICIES[account_id - 1]
-            quantity = position_of(ordered, splits, on=on, policy=policy).quantity
+            quantity = position_of(ordered, splits, on=on, policy=FractionPolicy(policy)).quantity
             if quantity:
                 expected[company_id, account_id] = quantity
 
@@ -96,8 +97,8 @@ def test_one_accounts_holdings_know_lots_splits_and_deletions(database: Database
     for company_id, facts in found.items():
         splits = {day: Fraction(n, d) for day, n, d in SPLITS.get(company_id, [])}
         ordered = sorted(trades[company_id, 3], key=lambda trade: trade.trade_date)
-        expected = position_of(ordered, splits, on=on, policy="CASH_IN_LIEU")
-        assert facts.position(policy="CASH_IN_LIEU", on=on).quantity == expected.quantity
+        expected = position_of(ordered, splits, on=on, policy=FractionPolicy.CASH_IN_LIEU)
+        assert facts.position(policy=FractionPolicy.CASH_IN_LIEU, on=on).quantity == expected.quantity
     assert sum(abs(move.quantity) for move in moves) == sum(trade.quantity for trade in trades[2, 3])
 
 
@@ -123,5 +124,5 @@ def test_cost_of_a_position_is_what_its_orders_say(database: Database) -> None:
         assert account_id is not None
         (facts,) = positions.load_holdings(connection, account_id).values()
 
-    position = facts.position(policy="KEEP")
-    assert (position.quantity, position.cost, position.realised_gain) == (5 * WHOLE_SHARE, 10_000_000, 2_500_000)
+    position = facts.position(policy=FractionPolicy.KEEP)
+    assert (position.quantity, position.cost, position.realised_gain) == (5 * ONE_SHARE, 10_000_000, 2_500_000)

@@ -3,6 +3,7 @@ from __future__ import annotations
 from datetime import date
 from fractions import Fraction
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -48,6 +49,12 @@ def test_fraction_is_cut_toward_zero_for_shorts_too() -> None:
     assert split_quantity(-shares("100"), half, FractionPolicy.ROUND_UP)[1] == -shares("13")
     assert split_quantity(shares("100"), half, FractionPolicy.ROUND_DOWN)[1] == shares("12")
     assert split_quantity(shares("100"), half, FractionPolicy.KEEP)[1] == shares("12.5")
+
+
+@pytest.mark.parametrize("ratio", [Fraction(0), Fraction(-2)])
+def test_split_of_nothing_or_less_is_refused(ratio: Fraction) -> None:
+    with pytest.raises(ValueError, match="cannot be"):
+        split_quantity(100, ratio, FractionPolicy.KEEP)
 
 
 def test_walk_takes_a_trade_that_it_led_to() -> None:

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
+from closingbell.domain.entitlements import ONE_SHARE
 from closingbell.domain.orders import OrderDraft, check_draft
-from closingbell.domain.positions import WHOLE_SHARE, lowest_position
+from closingbell.domain.positions import lowest_position
 
 TODAY = date(2012, 11, 30)
 NUMBERS = ("quantity", "price", "amount", "fee", "tax", "counter_amount")
@@ -71,9 +72,9 @@ def test_what_is_wrong_with_an_order_is_said(type_: str, facts: dict[str, Any], 
 
 
 def test_lowest_position_counts_days_by_their_end_and_splits_before_trades() -> None:
-    trades = [(date(2012, 1, 2), 10 * WHOLE_SHARE), (date(2012, 1, 3), -20 * WHOLE_SHARE)]
+    trades = [(date(2012, 1, 2), 10 * ONE_SHARE), (date(2012, 1, 3), -20 * ONE_SHARE)]
 
     assert lowest_position(trades, {date(2012, 1, 3): Fraction(2)}) == (0, None)
-    assert lowest_position(trades, {}) == (-10 * WHOLE_SHARE, date(2012, 1, 3))
+    assert lowest_position(trades, {}) == (-10 * ONE_SHARE, date(2012, 1, 3))
     same_day = [(date(2012, 1, 2), -5), (date(2012, 1, 2), 5)]
     assert lowest_position(same_day, {}) == (0, None)

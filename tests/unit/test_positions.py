@@ -3,25 +3,11 @@ from __future__ import annotations
 from datetime import date, timedelta
 from fractions import Fraction
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from closingbell.domain.positions import (
-    CASH_IN_LIEU,
-    FRACTION_POLICIES,
-    KEEP,
-    ROUND_DOWN,
-    ROUND_UP,
-    WHOLE_SHARE,
-    Position,
-    Trade,
-    after_split,
-    position_of,
-    return_capital,
-    shares_through,
-    split_position,
-)
+from closingbell.domain.entitlements import ONE_SHARE, FractionPolicy
+from closingbell.domain.positions import Position, Trade, position_of, return_capital, shares_through
 
 DAY = date(2020, 1, 1)
 TWO_FOR_ONE = Fraction(2)
@@ -32,19 +18,19 @@ def on(day: int) -> date:
 
 
 def trade(day: int, type_: str, shares: int, dollars: int, number: int = 0) -> Trade:
-    return Trade(on(day), type_, shares * WHOLE_SHARE, dollars * 10_000, number)
+    return Trade(on(day), type_, shares * ONE_SHARE, dollars * 10_000, number)
 
 
 def lots(position: Position) -> list[tuple[int, int]]:
     """Open lots as whole shares and dollars."""
-    return [(int(lot.quantity / WHOLE_SHARE), lot.cost // 10_000) for lot in position.lots]
+    return [(int(lot.quantity / ONE_SHARE), lot.cost // 10_000) for lot in position.lots]
 
 
 def test_oldest_lot_is_sold_first() -> None:
     position = position_of([trade(0, "BUY", 10, 100), trade(1, "BUY", 10, 200), trade(2, "SELL", 15, 300)], {})
 
     assert lots(position) == [(5, 100)]
-    assert [(int(r.quantity / WHOLE_SHARE), r.gain // 10_000) for r in position.realised] == [(10, 100), (5, 0)]
+    assert [(int(r.quantity / ONE_SHARE), r.gain // 10_000) for r in position.realised] == [(10, 100), (5, 0)]
 
 
 def test_split_doubles_every_lot_and_keeps_its_cost() -> None:
@@ -58,15 +44,15 @@ def test_split_comes_before_the_trades_of_its_day() -> None:
 
     position = position_of(trades, {on(1): TWO_FOR_ONE})
 
-    assert (position.quantity, position.cost) == (15 * WHOLE_SHARE, 750 * 10_000)
+    assert (position.quantity, position.cost) == (15 * ONE_SHARE, 750 * 10_000)
     assert position.realised_gain == 50 * 10_000
 
 
 def test_position_as_of_a_date_knows_nothing_later() -> None:
     trades = [trade(0, "BUY", 10, 1_000), trade(5, "BUY", 1, 100)]
 
-    assert position_of(trades, {on(3): TWO_FOR_ONE}, on=on(2)).quantity == 10 * WHOLE_SHARE
-    assert position_of(trades, {on(3): TWO_FOR_ONE}, on=on(3)).quantity == 20 * WHOLE_SHARE
+    assert position_of(trades, {on(3): TWO_FOR_ONE}, on=on(2)).quantity == 10 * ONE_SHARE
+    assert position_of(trades, {on(3): TWO_FOR_ONE}, on=on(3)).quantity == 20 * ONE_SHARE
 
 
 def test_short_gains_when_it_is_bought_back_for_less() -> None:
@@ -105,45 +91,12 @@ def test_cost_change_is_shared_by_cost() -> None:
     assert lots(position_of(trades, {})) == [(1, 75), (1, 225)]
 
 
-@pytest.mark.parametrize(
-    ("policy", "quantity", "fraction", "cash", "gone", "left"),
-    [
-        (CASH_IN_LIEU, 12, Fraction(1, 2), 517_500, 520_000, 12_480_000),
-        (KEEP, Fraction(25, 2), 0, 0, 0, 13_000_000),
-        (ROUND_UP, 13, 0, 0, 0, 13_000_000),
-        (ROUND_DOWN, 12, 0, 0, 0, 13_000_000),
-    ],
-)
-def test_reverse_split_of_a_hundred_shares_in_eight(
-    policy: str, quantity: Fraction, fraction: Fraction, cash: int, gone: int, left: int
-) -> None:
-    effect = split_position(
-        100 * WHOLE_SHARE, 13_000_000, Fraction(1, 8), policy=policy, currency="USD", price=103_500_000
-    )
-
-    assert effect.quantity == quantity * WHOLE_SHARE
-    assert effect.fraction == fraction * WHOLE_SHARE
-    assert (effect.cash, effect.cost_of_fraction, effect.cost_after) == (cash, gone, left)
-    assert effect.gain == cash - gone
-
-
-def test_short_is_cut_toward_zero_and_raised_away_from_it() -> None:
-    assert after_split(-100 * WHOLE_SHARE, Fraction(1, 8), policy=CASH_IN_LIEU) == -12 * WHOLE_SHARE
-    assert after_split(-100 * WHOLE_SHARE, Fraction(1, 8), policy=ROUND_UP) == -13 * WHOLE_SHARE
-
-
 def test_fraction_that_is_paid_out_leaves_with_its_cost() -> None:
-    position = position_of([trade(0, "BUY", 100, 1_300)], {on(1): Fraction(1, 8)}, policy=CASH_IN_LIEU)
+    position = position_of([trade(0, "BUY", 100, 1_300)], {on(1): Fraction(1, 8)}, policy=FractionPolicy.CASH_IN_LIEU)
 
-    assert (position.quantity, position.cost) == (12 * WHOLE_SHARE, 12_480_000)
+    assert (position.quantity, position.cost) == (12 * ONE_SHARE, 12_480_000)
     (gone,) = position.realised
-    assert (gone.quantity, gone.cost, gone.proceeds) == (WHOLE_SHARE // 2, 520_000, None)
-
-
-@pytest.mark.parametrize("ratio", [Fraction(0), Fraction(-2)])
-def test_split_of_nothing_or_less_is_refused(ratio: Fraction) -> None:
-    with pytest.raises(ValueError, match="cannot be"):
-        after_split(100, ratio, policy=KEEP)
+    assert (gone.quantity, gone.cost, gone.proceeds) == (ONE_SHARE // 2, 520_000, None)
 
 
 def test_sale_of_all_shown_shares_after_an_uneven_split_leaves_nothing() -> None:
@@ -193,13 +146,13 @@ def test_split_there_and_back_again_gives_what_there_was(trades: list[Trade], ra
     assert (after.lots, after.realised) == (before.lots, before.realised)
 
 
-@given(moves, ratios, st.sampled_from(FRACTION_POLICIES))
-def test_later_split_keeps_the_total_cost(trades: list[Trade], ratio: Fraction, policy: str) -> None:
+@given(moves, ratios, st.sampled_from(FractionPolicy))
+def test_later_split_keeps_the_total_cost(trades: list[Trade], ratio: Fraction, policy: FractionPolicy) -> None:
     before = position_of(trades, {})
     after = position_of(trades, {on(40): ratio}, policy=policy)
 
     gone = sum(part.cost for part in after.realised) - sum(part.cost for part in before.realised)
-    if policy in (KEEP, CASH_IN_LIEU) or after.lots:
+    if policy in (FractionPolicy.KEEP, FractionPolicy.CASH_IN_LIEU) or after.lots:
         assert after.cost + gone == before.cost
 
 

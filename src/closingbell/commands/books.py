@@ -13,8 +13,9 @@ from flask.cli import with_appcontext
 
 from closingbell.commands.order_entry import Number, by_option, upper
 from closingbell.commands.output import Command, DateType, format_option, print_json, print_rows
-from closingbell.domain.money import ROUNDINGS, plain
-from closingbell.domain.positions import FRACTION_POLICIES
+from closingbell.domain.entitlements import FRACTION_POLICIES
+from closingbell.domain.money import plain
+from closingbell.domain.rounding import ROUNDINGS
 from closingbell.domain.withholding import WithholdingRule
 from closingbell.jobs.context import current_context
 from closingbell.stores.accounts import AccountFacts

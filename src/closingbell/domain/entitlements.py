@@ -27,6 +27,9 @@ class FractionPolicy(StrEnum):
     ROUND_DOWN = "ROUND_DOWN"
 
 
+FRACTION_POLICIES = tuple(policy.value for policy in FractionPolicy)
+
+
 class Trade(NamedTuple):
     """Shares that came (above zero) or went on a day."""
 
@@ -60,8 +63,10 @@ class SplitStep(NamedTuple):
 def split_quantity(quantity: int | Fraction, ratio: Fraction, policy: FractionPolicy) -> tuple[Fraction, Fraction]:
     """A position after a split: exactly, and as the policy leaves it; KEEP leaves it exact, so that a:b and b:a cancel.
 
-    Cut off is toward zero, rounded up away from it, for shorts too.
+    Cut off is toward zero, rounded up away from it, for shorts too. Raise ValueError for a ratio that is none.
     """
+    if ratio.numerator <= 0:
+        raise ValueError(f"a split of {ratio} new shares for each old one cannot be")
     exact = quantity * ratio
     if policy is FractionPolicy.KEEP:
         return exact, exact

@@ -13,7 +13,8 @@ from datetime import date
 from fractions import Fraction
 from typing import NamedTuple
 
-from closingbell.domain.money import PRICE_SCALE, QUANTITY_SCALE, from_scaled, plain, round_money
+from closingbell.domain.money import PRICE_SCALE, QUANTITY_SCALE, from_scaled, plain
+from closingbell.domain.rounding import round_money
 
 CASH = "Cash"
 RECEIVABLE = "Receivable"

@@ -35,7 +35,6 @@ MINOR_DECIMALS: dict[str, int] = {
     **dict.fromkeys(("VUV", "XAF", "XOF", "XPF"), 0),
     **dict.fromkeys(("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"), 3),
 }
-ROUNDINGS = ("HALF_UP", "HALF_EVEN", "DOWN")
 
 
 def to_scaled(value: Decimal, scale: int) -> int:
@@ -96,28 +95,3 @@ def major_unit(quoted: str) -> tuple[str, int]:
 def minor_decimals(currency: str) -> int:
     """How many decimals an amount of this currency is paid in."""
     return MINOR_DECIMALS.get(currency, 2)
-
-
-def round_money(amount: Fraction, currency: str, *, rounding: str = "HALF_UP") -> int:
-    """``amount`` rounded once to the currency's smallest coin, as scaled money; raise ValueOutOfRangeError beyond it.
-
-    HALF_UP rounds half away from zero, so that a long and an equal short cancel.
-    """
-    decimals = minor_decimals(currency)
-    scaled: int = round_fraction(amount * 10**decimals, rounding) * 10 ** (MONEY_SCALE - decimals)
-    if not -BIGINT_MAX <= scaled <= BIGINT_MAX:
-        raise ValueOutOfRangeError(f"an amount of {scaled.bit_length()} bits is too large to be money")
-    return scaled
-
-
-def round_fraction(value: Fraction, rounding: str = "HALF_UP") -> int:
-    """``value`` as a whole number: HALF_UP (away from zero), HALF_EVEN or DOWN (toward zero)."""
-    whole, rest = divmod(abs(value.numerator), value.denominator)
-    twice = 2 * rest
-    if rounding == "HALF_UP":
-        whole += twice >= value.denominator
-    elif rounding == "HALF_EVEN":
-        whole += twice > value.denominator or (twice == value.denominator and whole % 2 == 1)
-    elif rounding != "DOWN":
-        raise ValueError(f"{rounding!r} is not one of {', '.join(ROUNDINGS)}")
-    return whole if value >= 0 else -whole

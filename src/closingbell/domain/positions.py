@@ -12,19 +12,13 @@ from datetime import date as Date  # noqa: N812  (a field is called Date)
 from fractions import Fraction
 from typing import NamedTuple
 
-from closingbell.domain.money import MONEY_SCALE, PRICE_SCALE, QUANTITY_SCALE, round_fraction, round_money
+from closingbell.domain.entitlements import FractionPolicy, shown_quantity, split_quantity
+from closingbell.domain.money import MONEY_SCALE
 from closingbell.domain.orders import INCOMING, OUTGOING
+from closingbell.domain.rounding import round_money
 
-KEEP = "KEEP"
-CASH_IN_LIEU = "CASH_IN_LIEU"
-ROUND_UP = "ROUND_UP"
-ROUND_DOWN = "ROUND_DOWN"
-FRACTION_POLICIES = (KEEP, CASH_IN_LIEU, ROUND_UP, ROUND_DOWN)
-
-WHOLE_SHARE = 10**QUANTITY_SCALE
 # What is left below half the smallest quantity is nothing: a sale of all shown shares closes the position.
 _DUST = Fraction(1, 2)
-_PER_UNIT = 10 ** (QUANTITY_SCALE + PRICE_SCALE)
 _PER_MONEY = 10**MONEY_SCALE
 
 # Exact shares in units of the smallest quantity.
@@ -81,7 +75,7 @@ class Position:
     @property
     def quantity(self) -> int:
         """Shares as they are shown and paid for: 10 decimals, half to even."""
-        return round_fraction(self.exact_quantity, "HALF_EVEN")
+        return shown_quantity(self.exact_quantity)
 
     @property
     def exact_quantity(self) -> Shares:
@@ -109,53 +103,6 @@ class Position:
         return sum(part.gain for part in self.realised)
 
 
-@dataclass(frozen=True, slots=True)
-class SplitEffect:
-    """What a split does to a position: shares after it, the fraction paid out and its share of the cost."""
-
-    quantity: Shares
-    fraction: Shares
-    cash: int
-    cost_of_fraction: int
-    cost_after: int
-
-    @property
-    def gain(self) -> int:
-        """The fraction's price over its cost."""
-        return self.cash - self.cost_of_fraction
-
-
-def split_position(
-    quantity: Shares | int, cost: int, ratio: Fraction, *, policy: str, currency: str, price: int | None = None
-) -> SplitEffect:
-    """A position through a split of ``ratio`` new shares for each old one; the total cost is kept.
-
-    ``price`` (scaled, 6 decimals) is that of a whole new share, for CASH_IN_LIEU: the fraction is a sale. Shares are
-    cut and raised toward and away from zero, for shorts too.
-    """
-    raw = quantity * ratio
-    kept = after_split(quantity, ratio, policy=policy)
-    if policy != CASH_IN_LIEU or kept == raw:
-        return SplitEffect(kept, Fraction(0), 0, 0, cost)
-    fraction = raw - kept
-    cash = round_money(fraction * (price or 0) / _PER_UNIT, currency)
-    cost_of_fraction = round_money(fraction / raw * cost / _PER_MONEY, currency)
-    return SplitEffect(kept, fraction, cash, cost_of_fraction, cost - cost_of_fraction)
-
-
-def after_split(quantity: Shares | int, ratio: Fraction, *, policy: str) -> Shares:
-    """Shares after a split by an account's fraction policy; KEEP keeps the exact number."""
-    if ratio <= 0:
-        raise ValueError(f"a split of {ratio} new shares for each old one cannot be")
-    raw = ratio * quantity
-    if policy == KEEP:
-        return raw
-    whole = Fraction(round_fraction(raw / WHOLE_SHARE, "DOWN") * WHOLE_SHARE)
-    if policy == ROUND_UP and whole != raw:
-        whole += WHOLE_SHARE if raw > 0 else -WHOLE_SHARE
-    return whole
-
-
 def insert_before(trades: list[Trade], trade: Trade, *, on: Date | None = None) -> None:
     """Add a trade before all those of its own day, or of ``on``: what a company does comes before what people do."""
     day = on or trade.trade_date
@@ -169,11 +116,13 @@ def return_capital(cost: int, amount: int) -> tuple[int, int]:
     return reduces, amount - reduces
 
 
-def shares_through(sums: Sequence[int], ratios: Sequence[Fraction], *, policy: str = KEEP) -> Shares:
+def shares_through(
+    sums: Sequence[int], ratios: Sequence[Fraction], *, policy: FractionPolicy = FractionPolicy.KEEP
+) -> Shares:
     """Shares after all ``ratios``, where ``sums[i]`` is what orders brought after ``i`` of these splits."""
     shares = Fraction(sums[0])
     for ratio, brought in zip(ratios, sums[1:], strict=True):
-        shares = after_split(shares, ratio, policy=policy) + brought
+        shares = split_quantity(shares, ratio, policy)[1] + brought
     return shares
 
 
@@ -193,7 +142,7 @@ def shares_held(orders: Iterable[tuple[Date, int | Fraction]], splits: Mapping[D
 
 
 def lowest_position(
-    trades: Iterable[tuple[Date, int]], splits: Mapping[Date, Fraction], *, policy: str = KEEP
+    trades: Iterable[tuple[Date, int]], splits: Mapping[Date, Fraction], *, policy: FractionPolicy = FractionPolicy.KEEP
 ) -> tuple[Shares, Date | None]:
     """The lowest end of a day that signed ``trades`` lead to, and its date; zero and None where it is never below."""
     by_day: dict[Date, int] = {}
@@ -202,7 +151,7 @@ def lowest_position(
     shares, lowest, lowest_on = Fraction(0), Fraction(0), None
     for day in sorted({*by_day, *splits}):
         if day in splits:
-            shares = after_split(shares, splits[day], policy=policy)
+            _, shares = split_quantity(shares, splits[day], policy)
         shares += by_day.get(day, 0)
         if shares <= lowest - _DUST:
             lowest, lowest_on = shares, day
@@ -214,7 +163,7 @@ def position_of(
     splits: Mapping[Date, Fraction],
     *,
     on: Date | None = None,
-    policy: str = KEEP,
+    policy: FractionPolicy = FractionPolicy.KEEP,
     currency: str = "USD",
 ) -> Position:
     """The position of one account in one company at the end of ``on``, first in, first out.
@@ -237,7 +186,7 @@ def position_of(
 class _Book:
     """Lots of one account and company while orders and splits go by."""
 
-    def __init__(self, currency: str, policy: str) -> None:
+    def __init__(self, currency: str, policy: FractionPolicy) -> None:
         self.currency = currency
         self.policy = policy
         self.lots: list[Lot] = []
@@ -284,7 +233,7 @@ class _Book:
         if not held:
             return
         scaled = [Lot(lot.acquired, lot.order_id, lot.quantity * ratio, lot.cost) for lot in self.lots]
-        raw, kept = held * ratio, after_split(held, ratio, policy=self.policy)
+        raw, kept = split_quantity(held, ratio, self.policy)
         self.lots = scaled
         if kept != raw:
             self._cut(day, raw, kept)
@@ -293,7 +242,7 @@ class _Book:
         """Bring the lots to ``kept`` shares, each by its share; only cash in lieu takes cost with it."""
         share = kept / raw
         lots = [Lot(lot.acquired, lot.order_id, lot.quantity * share, lot.cost) for lot in self.lots]
-        if self.policy == CASH_IN_LIEU:
+        if self.policy is FractionPolicy.CASH_IN_LIEU:
             total = sum(lot.cost for lot in lots)
             gone = self._part(total, raw - kept, raw)
             self.realised.append(Realised(day, lots[0].acquired, 0, raw - kept, None, gone))

@@ -1,11 +1,10 @@
-"""What splits, spin-offs and returns of capital do to a position's shares and cost basis.
+"""What splits and spin-offs do to a position's shares and cost basis.
 
 Quantities are whole 1e-10 shares, money whole 1e-4 units, prices whole 1e-6 units.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from fractions import Fraction
 from typing import NamedTuple
 
@@ -40,14 +39,6 @@ class SpunOff(NamedTuple):
     parent_basis: int
     child_basis: int
     child: SharesAfter
-
-
-class Returned(NamedTuple):
-    """One return of capital: it takes basis away, and what is left over is gain."""
-
-    reduces_basis: int
-    gain: int
-    basis_after: int
 
 
 def split_position(
@@ -93,13 +84,3 @@ def spin_off(
     given = parent_basis - kept
     child = split_position(parent_quantity, given, ratio, policy, price=price, currency=currency, rounding=rounding)
     return SpunOff(kept, given, child)
-
-
-def return_of_capital(basis: int, distributions: Iterable[int]) -> list[Returned]:
-    """Each distribution against what basis is left: never below zero, the excess is gain."""
-    steps = []
-    for distribution in distributions:
-        taken = min(basis, distribution)
-        basis -= taken
-        steps.append(Returned(taken, distribution - taken, basis))
-    return steps

@@ -214,7 +214,7 @@ class _SpinOffs(Bookkeeper):
         return entitled_quantity(moves, splits, ex_date, self.holder.fractions)
 
     def _cost(self, ex_date: date) -> int:
-        policy = self.holder.fractions.value
+        policy = self.holder.fractions
         return position_of(
             self.trades, self.facts.splits, on=ex_date - _DAY, policy=policy, currency=self.currency
         ).cost

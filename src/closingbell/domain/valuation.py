@@ -7,7 +7,8 @@ from datetime import date
 from decimal import Decimal
 from fractions import Fraction
 
-from closingbell.domain.money import MONEY_SCALE, PRICE_SCALE, QUANTITY_SCALE, from_scaled, round_money
+from closingbell.domain.money import MONEY_SCALE, PRICE_SCALE, QUANTITY_SCALE, from_scaled
+from closingbell.domain.rounding import round_money
 
 _PER_UNIT = 10 ** (QUANTITY_SCALE + PRICE_SCALE)
 

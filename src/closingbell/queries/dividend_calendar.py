@@ -6,15 +6,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
-from fractions import Fraction
 
 from sqlalchemy import Connection, select
 
 from closingbell.domain.actions import PAYING, AcceptedAction, AcceptedKind
 from closingbell.domain.countries import country_of
+from closingbell.domain.dividends import dividend_amounts
 from closingbell.domain.entitlements import FractionPolicy, PositionWalk, Split, Trade
-from closingbell.domain.money import QUANTITY_SCALE, from_scaled, round_money
+from closingbell.domain.money import QUANTITY_SCALE, from_scaled, to_scaled
 from closingbell.domain.payments import EventState, Leg
+from closingbell.domain.rounding import Rounding
 from closingbell.domain.valuation import money
 from closingbell.domain.withholding import WithholdingRule, withholding_rule
 from closingbell.models import Company, DividendLink, DividendPayment, Order
@@ -213,9 +214,11 @@ def _expected(
     facts = action.facts
     amount = facts.amount or Decimal(0)
     shares = from_scaled(quantity, QUANTITY_SCALE)
-    gross = round_money(Fraction(shares) * Fraction(amount), facts.currency, rounding=account.rounding)
     rate = _rate(account, country, action, quantity, terms.rules)
-    tax = round_money(Fraction(gross) * Fraction(rate) / 10**4, facts.currency, rounding=account.rounding)
+    gross, tax, net = dividend_amounts(
+        quantity, to_scaled(amount, QUANTITY_SCALE), facts.currency, to_scaled(rate, QUANTITY_SCALE),
+        Rounding(account.rounding),
+    )  # fmt: skip
     pay_date, status = facts.pay_date, facts.pay_date_status.value
     if state is not None:
         pay_date, status = state.pay_date, state.pay_date_status
@@ -224,7 +227,7 @@ def _expected(
         told = EventState.PAYABLE
     return CalendarLine(
         account.name, symbol, action.kind.value, told.value, action.ex_date, pay_date, status, shares, amount,
-        money(gross), money(tax), money(gross - tax), facts.currency, _remark(account, action),
+        money(gross), money(tax), money(net), facts.currency, _remark(account, action),
     )  # fmt: skip
 
 

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, select
 
+from closingbell.domain.entitlements import FractionPolicy
 from closingbell.domain.ledger import CASH, PAYABLE, RECEIVABLE
 from closingbell.domain.money import PRICE_SCALE, QUANTITY_SCALE, from_scaled
 from closingbell.domain.valuation import converted, money, price_in_units_of, worth
@@ -198,7 +199,7 @@ def _view(
     account: AccountFacts, names: CompanyNames, facts: HoldingFacts, close: Close | None, as_of: date
 ) -> PositionView | None:
     """The position, None where nothing is held."""
-    position = facts.position(policy=account.fraction_policy, on=as_of)
+    position = facts.position(policy=FractionPolicy(account.fraction_policy), on=as_of)
     if not position.quantity:
         return None
     is_one_currency = len(facts.currencies) == 1

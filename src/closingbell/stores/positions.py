@@ -28,10 +28,10 @@ from sqlalchemy import (
     type_coerce,
 )
 
+from closingbell.domain.entitlements import FractionPolicy, shown_quantity
 from closingbell.domain.ledger import BookableOrder, gross_of
-from closingbell.domain.money import round_fraction
 from closingbell.domain.orders import INCOMING, SHARE_MOVES
-from closingbell.domain.positions import KEEP, Position, Trade, insert_before, position_of, shares_through
+from closingbell.domain.positions import Position, Trade, insert_before, position_of, shares_through
 from closingbell.models import Account, Company, CorporateActionRow, DividendPayment, Order
 from closingbell.stores import actions
 from closingbell.stores.orders import BOOKABLE
@@ -101,7 +101,7 @@ class HoldingFacts:
             if trade.type in SHARE_MOVES
         ]
 
-    def position(self, *, policy: str, on: date | None = None) -> Position:
+    def position(self, *, policy: FractionPolicy, on: date | None = None) -> Position:
         """The position at the end of ``on``; fractions paid in cash have the proceeds that the books say."""
         found = position_of(self.trades, self.splits, on=on, policy=policy, currency=self.currency)
         return found.with_cash_in_lieu(self.cash_in_lieu)
@@ -178,15 +178,19 @@ def stream_positions(connection: Connection, *, on: date) -> Iterator[Held]:
         yield from _stream_company(connection, company_id, splits, on, policies)
 
 
-def _load_policies(connection: Connection) -> dict[int, str]:
+def _load_policies(connection: Connection) -> dict[int, FractionPolicy]:
     """The fraction policies of accounts that do not simply keep fractions."""
     row = table_of(Account).c
-    query = select(row.id, row.fraction_policy).where(row.fraction_policy != KEEP)
-    return {id_: policy for id_, policy in connection.execute(query)}  # noqa: C416  (rows are no pairs to dict)
+    query = select(row.id, row.fraction_policy).where(row.fraction_policy != FractionPolicy.KEEP)
+    return {id_: FractionPolicy(policy) for id_, policy in connection.execute(query)}
 
 
 def _stream_company(
-    connection: Connection, company_id: int, splits: Sequence[tuple[date, Fraction]], on: date, policies: dict[int, str]
+    connection: Connection,
+    company_id: int,
+    splits: Sequence[tuple[date, Fraction]],
+    on: date,
+    policies: dict[int, FractionPolicy],
 ) -> Iterator[Held]:
     days = [day for day, _ in splits]
     ratios = [ratio for _, ratio in splits]
@@ -196,14 +200,13 @@ def _stream_company(
     )
     for group in rows.partitions(_AT_ONCE):
         for account_id, *sums in group:
-            quantity = sums[0] if not days else _after(sums, ratios, policies.get(account_id, KEEP))
+            quantity = sums[0] if not days else _after(sums, ratios, policies.get(account_id, FractionPolicy.KEEP))
             if quantity:
                 yield Held(company_id, account_id, quantity)
 
 
-def _after(sums: Sequence[int], ratios: Sequence[Fraction], policy: str) -> int:
-    shares = shares_through(sums, ratios, policy=policy)
-    return shares.numerator if shares.denominator == 1 else round_fraction(shares, "HALF_EVEN")
+def _after(sums: Sequence[int], ratios: Sequence[Fraction], policy: FractionPolicy) -> int:
+    return shown_quantity(shares_through(sums, ratios, policy=policy))
 
 
 def _sums_between(days: Sequence[date]) -> Select[*tuple[Any, ...]]:

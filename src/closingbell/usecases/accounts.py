@@ -11,8 +11,9 @@ from typing import Any
 from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
-from closingbell.domain.money import QUANTITY_SCALE, ROUNDINGS, to_scaled
-from closingbell.domain.positions import FRACTION_POLICIES
+from closingbell.domain.entitlements import FRACTION_POLICIES
+from closingbell.domain.money import QUANTITY_SCALE, to_scaled
+from closingbell.domain.rounding import ROUNDINGS
 from closingbell.domain.withholding import WithholdingRule
 from closingbell.errors import UnknownAccountError, UsageError
 from closingbell.jobs.context import JobContext

@@ -14,9 +14,10 @@ from uuid import uuid4
 from sqlalchemy import Connection
 
 from closingbell import calendars
+from closingbell.domain.entitlements import FractionPolicy
 from closingbell.domain.money import QUANTITY_SCALE, from_scaled, plain, to_scaled
 from closingbell.domain.orders import INCOMING, OUTGOING, SHARE_MOVES, OrderDraft, check_draft
-from closingbell.domain.positions import KEEP, lowest_position
+from closingbell.domain.positions import lowest_position
 from closingbell.errors import UnknownAccountError, UsageError
 from closingbell.jobs.context import JobContext
 from closingbell.jobs.market_time import load_session_list
@@ -223,8 +224,9 @@ def _refuse_short(
         quantity = to_scaled(draft.quantity or Decimal(0), QUANTITY_SCALE)
         after.append((draft.trade_date, signs.get(draft.type, 0) * quantity))
     before = [(move.trade_date, move.quantity) for move in trades]
-    was, _ = lowest_position(before, splits, policy=account.fraction_policy or KEEP)
-    lowest, day = lowest_position(after, splits, policy=account.fraction_policy or KEEP)
+    policy = FractionPolicy(account.fraction_policy)
+    was, _ = lowest_position(before, splits, policy=policy)
+    lowest, day = lowest_position(after, splits, policy=policy)
     if day is not None and lowest < was:
         shares = plain(from_scaled(round(lowest), QUANTITY_SCALE))
         raise UsageError(

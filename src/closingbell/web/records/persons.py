@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from closingbell.domain.money import ROUNDINGS
-from closingbell.domain.positions import FRACTION_POLICIES
+from closingbell.domain.entitlements import FRACTION_POLICIES
+from closingbell.domain.rounding import ROUNDINGS
 from closingbell.usecases import accounts, people, rights
 from closingbell.usecases.accounts import DIVIDEND_PREFERENCES
 from closingbell.web.records.changing import Asked, Change, Done
