@@ -9,6 +9,7 @@ from fractions import Fraction
 from typing import Any
 
 from closingbell.domain import dividends, pay_dates, positions, share_events
+from closingbell.domain.action_rules import has_due_bills
 from closingbell.domain.entitlements import FractionPolicy
 from closingbell.domain.money import MONEY_SCALE, PRICE_SCALE, QUANTITY_SCALE, from_scaled, to_scaled
 from closingbell.domain.rounding import Rounding
@@ -59,7 +60,7 @@ def pay_date(given: Json) -> Json:
     return {
         "effective_pay_date": str(found.date) if found.date else None,
         "status": found.status.value,
-        "due_bill": pay_dates.is_due_bill(ex_date, told),
+        "due_bill": has_due_bills(ex_date, told),
     }
 
 

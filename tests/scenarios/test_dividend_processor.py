@@ -220,7 +220,7 @@ def test_person_ties_an_entry_of_another_amount(make: Make) -> None:
     assert desk.payments() == []
     with pytest.raises(UsageError, match="is no dividend in the books"):
         link_dividend(desk.context, desk.orders["A buys"], desk.actions["e1"])
-    with pytest.raises(UsageError, match="no corporate action 999999"):
+    with pytest.raises(UsageError, match="no corporate action has the number 999999"):
         link_dividend(desk.context, own, 999_999)
 
 

@@ -5,9 +5,7 @@ from datetime import UTC, date, datetime
 from closingbell.commands.coverage import in_words
 from closingbell.domain.days import StoredDays
 from closingbell.domain.planning import SessionList, SessionTimes
-from closingbell.jobs import price_planning
 from closingbell.queries.coverage import (
-    SESSIONS_FOR_UNHELD,
     CompanyCoverage,
     CoverageTotal,
     KnownGap,
@@ -107,7 +105,3 @@ def test_total_in_words() -> None:
         "7 of 10 expected closes of 1 company stored; "
         "2 missing, 1 known gaps, 1 provisional, 2 quarantined, 0 unexpected"
     )
-
-
-def test_company_that_nobody_holds_is_expected_to_have_what_a_refresh_fetches() -> None:
-    assert SESSIONS_FOR_UNHELD == price_planning.SESSIONS_FOR_UNHELD

@@ -11,7 +11,6 @@ from closingbell.domain.pay_dates import (
     PayDate,
     PayPolicy,
     effective_pay_date,
-    is_due_bill,
     typical_lag,
 )
 
@@ -27,8 +26,6 @@ def test_told_day_moves_to_the_business_day_that_follows() -> None:
 
 def test_nothing_is_paid_before_the_ex_date() -> None:
     assert effective_pay_date(EX, date(2024, 8, 9), WEEKDAYS) == PayDate(EX, CONFIRMED)
-    assert is_due_bill(EX, date(2024, 8, 9))
-    assert not is_due_bill(EX, EX)
 
 
 @pytest.mark.parametrize(

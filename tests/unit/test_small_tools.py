@@ -18,8 +18,8 @@ from closingbell import calendars
 from closingbell.errors import DeadlineExceededError, NaiveDatetimeError, UsageError
 from closingbell.queries.csv_text import csv_lines
 from closingbell.utils.clock import FixedClock, OffsetClock, require_aware
-from closingbell.utils.collecting import cycles_kept
 from closingbell.utils.deadlines import DeadlinePool
+from closingbell.utils.garbage import cycles_kept
 from closingbell.utils.text import formula_safe, listed
 
 

@@ -11,7 +11,8 @@ from typing import TextIO
 import click
 from flask.cli import with_appcontext
 
-from closingbell.commands.output import NEW_YORK, Command, DateType, symbols_option, to_json
+from closingbell.commands.output import Command, DateType, symbols_option, to_json
+from closingbell.domain.market_zones import NEW_YORK
 from closingbell.errors import UsageError
 from closingbell.jobs.context import current_context
 from closingbell.queries.csv_text import csv_lines

@@ -10,10 +10,10 @@ from dataclasses import asdict, fields, is_dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import click
 
+from closingbell.domain.market_zones import NEW_YORK
 from closingbell.domain.money import plain
 from closingbell.errors import AlreadyRunningError, ClosingbellError, ImportRefusedError, UsageError
 from closingbell.stores.database import failure_in_words
@@ -23,7 +23,6 @@ EXIT_USAGE = 2
 EXIT_PARTIAL = 3
 EXIT_ALREADY_RUNNING = 4
 
-NEW_YORK = ZoneInfo("America/New_York")
 
 format_option = click.option(
     "--format", "format_", type=click.Choice(["text", "json"]), default="text", show_default=True, help="Output form."

@@ -5,17 +5,16 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
-from zoneinfo import ZoneInfo
 
 import click
 
+from closingbell.domain.market_zones import NEW_YORK
 from closingbell.errors import ClosingbellError
 
 if TYPE_CHECKING:
     from closingbell.replay.server import ReplayServer
 
 EXAMPLE_NOW = "2012-11-30T16:31-05:00"
-_NEW_YORK = ZoneInfo("America/New_York")
 
 
 class Instant(click.ParamType[datetime]):
@@ -103,7 +102,7 @@ def _make_server(port: int, now: datetime, *, speed: float, latency_ms: float, c
 def _greeting(server: ReplayServer, ca_file: Path | None) -> str:
     market, now = server.market, server.clock.now()
     symbols = ", ".join(one.symbol for one in market.listings)
-    local = now.astimezone(_NEW_YORK)
+    local = now.astimezone(NEW_YORK)
     started = f"YAHOO_BASE_URL={server.base_url} CLOSINGBELL_NOW={local.isoformat(timespec='seconds')}"
     trusted = ca_file or Path("replay-ca.pem")
     lines = [

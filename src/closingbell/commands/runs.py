@@ -10,7 +10,8 @@ from typing import Any
 import click
 from flask.cli import with_appcontext
 
-from closingbell.commands.output import NEW_YORK, Command, format_option, new_york, print_json, print_rows
+from closingbell.commands.output import Command, format_option, new_york, print_json, print_rows
+from closingbell.domain.market_zones import NEW_YORK
 from closingbell.domain.runs import requests_in_words
 from closingbell.jobs.context import current_context
 from closingbell.queries.runs import RunFilter, RunView, recent_runs

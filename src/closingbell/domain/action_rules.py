@@ -13,6 +13,7 @@ from decimal import Decimal
 from enum import StrEnum
 from fractions import Fraction
 from itertools import accumulate, pairwise
+from statistics import median
 
 from closingbell.domain.actions import AcceptedKind
 from closingbell.domain.corporate_actions import declared_amount
@@ -304,20 +305,13 @@ def calendar_date(epoch_s: int) -> date:
 def typical_gap(ex_dates: Sequence[date]) -> Fraction | None:
     """The median of the days between neighbouring ex-dates; None for fewer than two."""
     days = sorted(set(ex_dates))
-    gaps = sorted((after - before).days for before, after in pairwise(days))
-    if not gaps:
-        return None
-    middle = len(gaps) // 2
-    return Fraction(gaps[middle]) if len(gaps) % 2 else Fraction(gaps[middle - 1] + gaps[middle], 2)
+    gaps = [Fraction((after - before).days) for before, after in pairwise(days)]
+    return median(gaps) if gaps else None
 
 
 def median_amount(amounts: Sequence[Decimal]) -> Decimal | None:
     """The median of what was paid; None where nothing was."""
-    if not amounts:
-        return None
-    ordered = sorted(amounts)
-    middle = len(ordered) // 2
-    return ordered[middle] if len(ordered) % 2 else (ordered[middle - 1] + ordered[middle]) / 2
+    return median(amounts) if amounts else None
 
 
 def _as_decimal(value: Fraction) -> Decimal:

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 
+from closingbell.domain.market_zones import in_new_york
 from closingbell.domain.runs import RunEnd, RunStatus
-from closingbell.domain.schedules import NEW_YORK
 
 REMIND_AFTER = timedelta(hours=24)
 MOST_NAMED = 10
@@ -82,14 +82,14 @@ def opened(incident_id: int, end: RunEnd) -> Message:
 
 def reminder(incident: OpenIncident, end: RunEnd, *, now: datetime) -> Message:
     """The message that an incident goes on; ``incident`` counts this run already."""
-    since = f"Since {_when(incident.opened_at)}: {_times(incident.seen_count)}. The last time:"
+    since = f"Since {in_new_york(incident.opened_at)}: {_times(incident.seen_count)}. The last time:"
     body = _paragraphs(since, _sentence(_what(end)), _failed(end.failed_symbols), _look_closer(end))
     return Message(f"incident-{incident.id}-reminded-{now.date()}", _level(end), f"Still: {_title(end)}", body)
 
 
 def recovered(incident: OpenIncident, end: RunEnd) -> Message:
     """The message that an incident is over."""
-    before = f"{incident.kind} since {_when(incident.opened_at)}, {_times(incident.seen_count)}."
+    before = f"{incident.kind} since {in_new_york(incident.opened_at)}, {_times(incident.seen_count)}."
     title = f"{incident.job_name} works again"
     body = _paragraphs(_sentence(end.message), f"Before that: {before}", _look_closer(end))
     return Message(f"incident-{incident.id}-recovered", "info", title, body)
@@ -97,7 +97,7 @@ def recovered(incident: OpenIncident, end: RunEnd) -> Message:
 
 def given_up(job_name: str, run_id: int, reason: str | None, *, fire_time: datetime, attempts: int) -> RunEnd:
     """The end of a due time whose attempts are used up: nobody takes it up again."""
-    message = f"given up after {attempts} attempts at the due time {_when(fire_time)}"
+    message = f"given up after {attempts} attempts at the due time {in_new_york(fire_time)}"
     return RunEnd(run_id, job_name, RunStatus.FAILED, message, GIVEN_UP, (), reason)
 
 
@@ -151,7 +151,3 @@ def _sentence(text: str) -> str:
 
 def _times(count: int) -> str:
     return "once" if count == 1 else f"{count} times"
-
-
-def _when(moment: datetime) -> str:
-    return moment.astimezone(NEW_YORK).strftime("%Y-%m-%d %H:%M %Z")

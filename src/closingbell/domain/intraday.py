@@ -7,9 +7,9 @@ from datetime import date, datetime, timedelta
 from typing import NamedTuple, Protocol
 
 from closingbell.domain.bars import INTRADAY, Bar, StoredBar
+from closingbell.domain.market_zones import in_new_york
 from closingbell.domain.planning import SessionTimes
 from closingbell.domain.runs import GOOD_OUTCOMES, ItemOutcome
-from closingbell.domain.schedules import NEW_YORK
 
 # What was traded no longer ago than this is followed.
 RECENT = timedelta(hours=24)
@@ -75,11 +75,6 @@ def why_closed(mic: str, sessions: Iterable[SessionTimes], moment: datetime) -> 
     """``XNYS is closed until 2012-12-03 09:30 EST``; always in New York's time, as everything is shown."""
     opens = [session.open_at for session in sessions if session.open_at > moment]
     return f"{mic} is closed" + (f" until {in_new_york(min(opens))}" if opens else ", and no later session is known")
-
-
-def in_new_york(moment: datetime) -> str:
-    """An instant to the minute: ``2012-11-30 11:15 EST``."""
-    return moment.astimezone(NEW_YORK).strftime("%Y-%m-%d %H:%M %Z")
 
 
 def ask_from(newest: datetime | None, session: SessionTimes, *, now: datetime) -> datetime:

@@ -1,8 +1,8 @@
-"""Where an exchange stands on the clock: which civil date it is there."""
+"""Where an exchange stands on the clock, which civil date it is there, and New York's time, which people are shown."""
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
@@ -52,6 +52,10 @@ _ZONES: dict[str, tuple[str, ...]] = {
     "Pacific/Auckland": ("XNZE",),
 }
 _ZONE_OF = {mic: name for name, mics in _ZONES.items() for mic in mics}
+# Whatever people are shown without asking for another zone is in this one's time.
+NEW_YORK = ZoneInfo("America/New_York")
+# The earliest and the latest civil date on Earth differ by so much from UTC's.
+_EASTMOST = timedelta(hours=14)
 
 
 @lru_cache(maxsize=128)
@@ -63,3 +67,13 @@ def zone_of(mic: str) -> ZoneInfo:
 def date_at(mic: str, now: datetime) -> date:
     """The civil date at an exchange."""
     return now.astimezone(zone_of(mic)).date()
+
+
+def latest_date(now: datetime) -> date:
+    """The latest civil date that it is anywhere."""
+    return (now + _EASTMOST).date()
+
+
+def in_new_york(moment: datetime) -> str:
+    """An instant to the minute: ``2012-11-30 11:15 EST``."""
+    return moment.astimezone(NEW_YORK).strftime("%Y-%m-%d %H:%M %Z")

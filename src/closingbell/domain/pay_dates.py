@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, timedelta
 from enum import StrEnum
+from statistics import median_high
 from typing import NamedTuple
 
 from closingbell.domain.actions import PayDateStatus
@@ -85,16 +86,10 @@ def effective_pay_date(
     return PayDate(None, PayDateStatus.UNKNOWN)
 
 
-def is_due_bill(ex_date: date, told: date | None) -> bool:
-    """Whether the exchange deferred the ex-date past the pay date, as it does for large distributions."""
-    return told is not None and ex_date > told
-
-
 def typical_lag(known: Iterable[tuple[date, date]], days: BusinessDays, *, country: str, is_fund: bool = False) -> int:
     """Business days from ex-date to pay date: the median of the last ones ``known``, or the market's habit."""
     newest = sorted(known)[-LAGS_LOOKED_AT:]
     if len(newest) < ENOUGH_LAGS:
         return DEFAULT_LAGS.get((country, "fund" if is_fund else "share"), OTHER_LAG)
-    lags = sorted(days.between(ex_date, pay_date) for ex_date, pay_date in newest)
     # Of two middle ones the longer: a day too late is forgiven sooner than a day too early.
-    return lags[len(lags) // 2]
+    return median_high(days.between(ex_date, pay_date) for ex_date, pay_date in newest)

@@ -11,6 +11,8 @@ from typing import NamedTuple
 
 from closingbell.domain.days import NO_BARS, NO_DAYS, DaySet, StoredDays
 
+# A company that nobody holds is expected to have, and brought up to date for, this many of the newest sessions.
+SESSIONS_FOR_UNHELD = 5
 # How long to wait before a gap that the provider could not fill is asked for again; then never.
 GAP_WAITS = tuple(timedelta(days=days) for days in (1, 2, 4, 8, 16, 32, 64, 128))
 # A whole answer is asked for from this long before now: the last month, with its dividends and splits.

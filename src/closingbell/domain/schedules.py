@@ -10,10 +10,10 @@ from itertools import pairwise
 from typing import NamedTuple, Protocol
 from zoneinfo import ZoneInfo
 
+from closingbell.domain.market_zones import NEW_YORK
 from closingbell.domain.planning import SessionTimes
 from closingbell.errors import ScheduleError
 
-NEW_YORK = ZoneInfo("America/New_York")
 HOLIDAY = "holiday"
 _FROM = date(2026, 1, 1)
 

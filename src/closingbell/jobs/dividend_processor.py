@@ -12,10 +12,10 @@ from datetime import date, datetime, timedelta
 import structlog
 from sqlalchemy.exc import DBAPIError
 
-from closingbell.domain.market_zones import date_at
+from closingbell.domain.market_zones import date_at, latest_date
 from closingbell.domain.payments import Leg
 from closingbell.domain.runs import ItemOutcome, Outcome, RunStatus, RunSummary
-from closingbell.errors import AlreadyRunningError, BooksChangedError, RunStoppedError, UnknownSymbolError, UsageError
+from closingbell.errors import AlreadyRunningError, BooksChangedError, RunStoppedError, UsageError
 from closingbell.jobs.context import JobContext, current_context
 from closingbell.jobs.dividend_books import load_facts, load_rulebook
 from closingbell.jobs.dividend_deciding import Decision, decide
@@ -28,7 +28,8 @@ from closingbell.jobs.runner import Ending, Occasion, Run, carry_out
 from closingbell.stores import books, companies, dividend_progress, job_log, orders
 from closingbell.stores.dividend_progress import Waiting
 from closingbell.stores.marks import claim_origin
-from closingbell.utils.collecting import cycles_kept
+from closingbell.stores.upsert import in_groups
+from closingbell.utils.garbage import cycles_kept
 
 DIVIDEND_PROCESSOR = "dividend_processor"
 COMPANY_FAILED = "dividends.company_failed"
@@ -43,8 +44,6 @@ TRIES = 6
 # So often may what was spun off spin off, in one run.
 GENERATIONS = 5
 NEWS_EVERY = timedelta(minutes=20)
-# The earliest and the latest civil date on Earth differ by so much from UTC's.
-_EASTMOST = timedelta(hours=14)
 
 _log = structlog.get_logger(__name__)
 
@@ -221,22 +220,16 @@ def _groups(
     *,
     is_sweep: bool = False,
     company_ids: Collection[int] | None = None,
-) -> Iterator[list[Waiting]]:
+) -> Iterator[Sequence[Waiting]]:
     """Companies to look at, some at a time; ``company_ids`` beats the selection's symbols."""
-    latest = (context.clock.now() + _EASTMOST).date()
+    latest = latest_date(context.clock.now())
     with context.database.read() as connection:
         ids = None if company_ids is None else sorted(company_ids)
         if ids is None and selection.symbols is not None:
-            known = companies.load_by_symbol(connection, selection.symbols)
-            missing = [symbol for symbol in selection.symbols if symbol not in known]
-            if missing:
-                raise UnknownSymbolError(f"{', '.join(missing)}: no such company is known here")
-            ids = [facts.id for facts in known.values()]
+            ids = companies.require_known(connection, selection.symbols)
         is_all = is_sweep or selection.as_of is not None
         found = dividend_progress.load_waiting(connection, latest=latest, company_ids=ids, is_sweep=is_all)
-    waiting = list(found.values())
-    for start in range(0, len(waiting), GROUP):
-        yield waiting[start : start + GROUP]
+    yield from in_groups(list(found.values()), GROUP)
 
 
 def _decide(

@@ -4,21 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 
 from sqlalchemy import Connection
 
 from closingbell.domain.actions import AcceptedAction, PayDateStatus
+from closingbell.domain.market_zones import latest_date
 from closingbell.domain.pay_dates import PayDate
 from closingbell.domain.payments import Preference, Suggestion
 from closingbell.jobs.dividend_books import CompanyFacts, load_facts, load_rulebook
 from closingbell.jobs.dividend_deciding import decide
 from closingbell.stores import accounts, dividend_progress
 from closingbell.stores.accounts import AccountFacts
+from closingbell.stores.upsert import in_groups
 
 # Companies whose facts are read together.
 _GROUP = 25
-_EASTMOST = timedelta(hours=14)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,12 +62,11 @@ def load_suggestions(
     by_id = {one.id: one for one in asking}
     ids = accounts.load_company_ids(connection, sorted(by_id))
     ids = [one for one in ids if company_ids is None or one in company_ids]
-    latest = (now + _EASTMOST).date()
+    latest = latest_date(now)
     waiting = list(dividend_progress.load_waiting(connection, latest=latest, company_ids=ids, is_sweep=True).values())
     one_account = asking[0].id if len(asking) == 1 else None
     found: list[Suggested] = []
-    for start in range(0, len(waiting), _GROUP):
-        group = waiting[start : start + _GROUP]
+    for group in in_groups(waiting, _GROUP):
         for facts in load_facts(connection, group, rulebook, now=now, account_id=one_account):
             accepted = _take_accepted(facts)
             pay_dates = {one.id: one.pay for one in facts.terms.dividends}

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 import structlog
+from sqlalchemy import Connection
 
 from closingbell.domain.incidents import Message
 from closingbell.jobs.context import JobContext
@@ -40,9 +41,9 @@ def end_sweep(context: JobContext, run_id: int, unexpected: Sequence[str], now: 
             )
         )
 
-    def unit(connection: object) -> None:
-        dividend_progress.store_last(connection, dividend_progress.SWEEP, now=now)  # type: ignore[arg-type]
+    def unit(connection: Connection) -> None:
+        dividend_progress.store_last(connection, dividend_progress.SWEEP, now=now)
         if messages:
-            notices.store_messages(connection, messages, run_id=run_id, now=now)  # type: ignore[arg-type]
+            notices.store_messages(connection, messages, run_id=run_id, now=now)
 
     context.database.write_unit(unit)

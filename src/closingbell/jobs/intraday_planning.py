@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from closingbell.domain.bars import YOUNG_SESSIONS
-from closingbell.domain.intraday import RECENT, ask_from, in_new_york, session_at, why_closed
+from closingbell.domain.intraday import RECENT, ask_from, session_at, why_closed
+from closingbell.domain.market_zones import NEW_YORK, in_new_york
 from closingbell.domain.planning import SessionTimes
 from closingbell.domain.runs import ItemOutcome, Outcome
-from closingbell.domain.schedules import NEW_YORK
 from closingbell.errors import UsageError
 from closingbell.jobs.context import JobContext
 from closingbell.jobs.market_time import DAYS_FOR_UNHELD, load_session_list

@@ -21,10 +21,12 @@ from closingbell.jobs.dividend_processor import process_after_prices
 from closingbell.jobs.fan_out import fan_out, in_chunks
 from closingbell.jobs.intraday_planning import IntradayItem, IntradayPlan, plan_intraday
 from closingbell.jobs.intraday_storing import Told, store_answers
+from closingbell.jobs.price_planning import QUOTES_PER_REQUEST
 from closingbell.jobs.price_storing import store_planned
 from closingbell.jobs.runner import Ending, Occasion, Run, carry_out
 from closingbell.jobs.split_guard import look_for_splits
 from closingbell.providers.base import MINUTES, QUOTES, MinuteHistory, PriceProvider, Quote
+from closingbell.stores.upsert import in_groups
 from closingbell.utils.retry_helper import retry_with_backoff
 from closingbell.utils.waiting import watched
 
@@ -33,7 +35,6 @@ INTRADAY_PRICE_REFRESH = "intraday_price_refresh"
 # What is stored in one transaction: a company's day is up to 390 minutes.
 CHUNK_COMPANIES = 50
 CHUNK_AGE_S = 5.0
-QUOTES_PER_REQUEST = 100
 
 
 def update_intraday_prices(context: JobContext | None = None, occasion: Occasion | None = None) -> RunSummary:
@@ -101,7 +102,7 @@ def _answers(context: JobContext, run: Run, provider: PriceProvider, items: Sequ
                 yield told
     else:
         for_quotes = [Told(item, note=f"from quotes: {provider.name} has no minutes") for item in items]
-    groups = [for_quotes[i : i + QUOTES_PER_REQUEST] for i in range(0, len(for_quotes), QUOTES_PER_REQUEST)]
+    groups = in_groups(for_quotes, QUOTES_PER_REQUEST)
     for answers in fan_out(partial(_ask_quotes, context, run, provider), groups, concurrency=concurrency):
         yield from answers
 

@@ -8,7 +8,9 @@ from datetime import date, datetime, timedelta
 
 from closingbell import calendars
 from closingbell.domain.days import NO_BARS, StoredDays
+from closingbell.domain.market_zones import NEW_YORK
 from closingbell.domain.planning import (
+    SESSIONS_FOR_UNHELD,
     CompanyState,
     FetchItem,
     SessionList,
@@ -20,7 +22,6 @@ from closingbell.domain.planning import (
     reread_order,
 )
 from closingbell.domain.runs import ItemOutcome, Outcome
-from closingbell.domain.schedules import NEW_YORK
 from closingbell.errors import ClosedDayError, UsageError
 from closingbell.jobs.context import JobContext
 from closingbell.jobs.market_time import DAYS_FOR_UNHELD, load_session_list
@@ -29,8 +30,6 @@ from closingbell.stores.companies import CompanyFacts, why_over
 
 # Before that nobody keeps prices, and calendars know little.
 EARLIEST = date(1950, 1, 1)
-# A company that nobody holds is brought up to date for this many sessions.
-SESSIONS_FOR_UNHELD = 5
 # Dividends of what was sold may still be owed: it is read again for so long after the last trade.
 ACTIONS_AFTER_TRADE = timedelta(days=400)
 # How many companies one request for quotes names.

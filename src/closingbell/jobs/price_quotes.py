@@ -37,6 +37,7 @@ from closingbell.jobs.runner import Run, store_progress
 from closingbell.providers.base import QUOTES, PriceProvider, Quote
 from closingbell.stores import companies, job_log, prices
 from closingbell.stores.bulk import raw_instant
+from closingbell.stores.upsert import in_groups
 from closingbell.utils.retry_helper import retry_with_backoff
 from closingbell.utils.waiting import watched
 
@@ -115,7 +116,7 @@ def take_quotes(context: JobContext, run: Run, plan: Plan, provider: PriceProvid
     if QUOTES not in provider.capabilities:
         asked.refusal = f"{provider.name} has none"
         return [_by_chart(plan, item) for item in items]
-    groups = [items[i : i + QUOTES_PER_REQUEST] for i in range(0, len(items), QUOTES_PER_REQUEST)]
+    groups = list(in_groups(items, QUOTES_PER_REQUEST))
     charts: list[FetchItem] = []
     again = _round(context, run, plan, provider, groups, asked, charts)
     if again and len(again) < len(groups):

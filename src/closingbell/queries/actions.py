@@ -14,7 +14,6 @@ from closingbell.domain.action_judging import RowVerdict
 from closingbell.domain.action_words import in_words
 from closingbell.domain.actions import AcceptedKind, Facts
 from closingbell.domain.payments import Leg
-from closingbell.errors import UsageError
 from closingbell.models import (
     Company,
     CorporateActionRow,
@@ -23,6 +22,7 @@ from closingbell.models import (
     DividendPayment,
 )
 from closingbell.stores import companies
+from closingbell.stores.actions import unknown_action
 from closingbell.stores.database import Database
 from closingbell.stores.upsert import in_groups
 
@@ -176,7 +176,7 @@ def show_action(database: Database, action_id: int) -> ActionDetail:
     with database.read() as connection:
         found = _views(connection, _query().where(CorporateActionRow.id == action_id))
         if not found:
-            raise UsageError(f"no corporate action has the number {action_id}; closingbell actions list shows them")
+            raise unknown_action(action_id)
         return ActionDetail(
             found[0],
             _details(connection, action_id),

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
-from zoneinfo import ZoneInfo
 
 from sqlalchemy import select
 
+from closingbell.domain.market_zones import NEW_YORK
 from closingbell.models import AuditEntry
 from closingbell.stores.database import Database
 
 # Days of a filter are New York's, as everywhere.
-_NEW_YORK = ZoneInfo("America/New_York")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,4 +54,4 @@ def list_audit_log(database: Database, wanted: AuditFilter, *, limit: int) -> li
 
 
 def _midnight(day: date) -> datetime:
-    return datetime.combine(day, time.min, tzinfo=_NEW_YORK)
+    return datetime.combine(day, time.min, tzinfo=NEW_YORK)

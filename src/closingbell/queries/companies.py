@@ -109,8 +109,7 @@ def load_day_states(database: Database, symbol: str, *, first: date, now: dateti
     """
     gap = PriceGap
     with database.read() as connection:
-        companies.require_known(connection, (symbol,))
-        facts = companies.load_by_symbol(connection, (symbol,))[symbol]
+        facts = companies.load_known(connection, (symbol,))[symbol]
         since = companies.load_held_since(connection, facts.id) or date.max
         calendar = SessionList(facts.mic, sessions.load_sessions(connection, facts.mic, first=first), now=now)
         stored = summaries.load_days(connection, [facts.id]).get(facts.id, NO_BARS)

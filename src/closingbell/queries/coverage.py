@@ -11,16 +11,14 @@ from typing import NamedTuple
 from sqlalchemy import Connection, func, select
 
 from closingbell.domain.days import NO_BARS, DaySet, StoredDays
-from closingbell.domain.planning import SessionList
-from closingbell.errors import UnknownSymbolError, UsageError
+from closingbell.domain.planning import SESSIONS_FOR_UNHELD, SessionList
+from closingbell.errors import UsageError
 from closingbell.models import PriceGap, QuarantinedBar
 from closingbell.stores import companies, sessions, summaries
 from closingbell.stores.companies import CompanyFacts
 from closingbell.stores.database import Database
 from closingbell.stores.upsert import in_groups
 
-# A company that nobody holds is expected to have these newest sessions, as a refresh of it fetches them.
-SESSIONS_FOR_UNHELD = 5
 # How many dates are named; all are counted.
 NAMED = 10
 
@@ -126,10 +124,7 @@ def _choose(connection: Connection, symbols: tuple[str, ...] | None) -> list[tup
     """Companies with the day since which they are held; None for one that nobody holds."""
     if symbols is None:
         return list(companies.load_held(connection))
-    known = companies.load_by_symbol(connection, symbols)
-    unknown = sorted(set(symbols) - set(known))
-    if unknown:
-        raise UnknownSymbolError(f"no company of that symbol is known here: {', '.join(unknown)}")
+    known = companies.load_known(connection, symbols)
     since = companies.load_held_among(connection, [facts.id for facts in known.values()])
     return [(known[symbol], since.get(known[symbol].id)) for symbol in sorted(set(symbols))]
 

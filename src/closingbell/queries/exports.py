@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from fractions import Fraction
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, Select, select
 
+from closingbell.domain.market_zones import NEW_YORK
 from closingbell.domain.money import QUANTITY_SCALE, from_scaled
 from closingbell.domain.orders import INCOMING, SHARE_MOVES
 from closingbell.domain.positions import shares_held
@@ -21,7 +21,6 @@ from closingbell.stores.database import Database
 Row = dict[str, Any]
 Query = Select[*tuple[Any, ...]]
 _AT_ONCE = 2_000
-_NEW_YORK = ZoneInfo("America/New_York")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +36,8 @@ def export_rows(database: Database, what: str, wanted: Range, *, today: date) ->
     """The rows of ``what`` (a key of EXPORTS); raise UnknownSymbolError that names unknown symbols."""
     with database.read() as connection:
         if wanted.symbols is not None:
-            companies.require_known(connection, wanted.symbols)
             # A former name stands for its company.
-            known = companies.load_by_symbol(connection, wanted.symbols)
+            known = companies.load_known(connection, wanted.symbols)
             wanted = replace(wanted, symbols=tuple(sorted({facts.symbol for facts in known.values()})))
         yield from EXPORTS[what](connection.execution_options(yield_per=_AT_ONCE), wanted, today)
 
@@ -132,7 +130,7 @@ def _runs(connection: Connection, wanted: Range, _today: date) -> Iterator[Row]:
 
 def _midnight(day: date) -> datetime:
     """The beginning of a date in New York, where runs are dated."""
-    return datetime(day.year, day.month, day.day, tzinfo=_NEW_YORK)
+    return datetime(day.year, day.month, day.day, tzinfo=NEW_YORK)
 
 
 def _actions(connection: Connection, wanted: Range, _today: date) -> Iterator[Row]:

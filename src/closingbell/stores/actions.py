@@ -15,6 +15,7 @@ from sqlalchemy import ColumnElement, Connection, Select, insert, select, update
 from closingbell.domain.action_checks import parse_ratio
 from closingbell.domain.actions import GROUP_OF, SPLITTING, AcceptedAction, AcceptedKind, Facts, PayDateStatus
 from closingbell.domain.money import plain
+from closingbell.errors import UsageError
 from closingbell.models import AnnouncedDividend, CorporateActionRow, CorporateActionVersion
 from closingbell.stores.upsert import in_groups, upsert
 
@@ -110,6 +111,19 @@ def load_actions(
 def load_action(connection: Connection, action_id: int) -> AcceptedAction | None:
     """One action by its number."""
     return next(iter(_read(connection, select(*_COLUMNS).where(CorporateActionRow.id == action_id))), None)
+
+
+def require_action(connection: Connection, action_id: int) -> AcceptedAction:
+    """The same; raise UsageError when there is none."""
+    action = load_action(connection, action_id)
+    if action is None:
+        raise unknown_action(action_id)
+    return action
+
+
+def unknown_action(action_id: int) -> UsageError:
+    """What is said of an action that is not there."""
+    return UsageError(f"no corporate action has the number {action_id}; closingbell actions list shows them")
 
 
 def load_held(connection: Connection) -> list[AcceptedAction]:

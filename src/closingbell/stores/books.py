@@ -10,12 +10,13 @@ from decimal import Decimal
 
 from sqlalchemy import Connection, select
 
+from closingbell.domain.pay_dates import PayPolicy
 from closingbell.domain.withholding import WithholdingRule
 from closingbell.models import BookSetting, FxRate, WithholdingRate
 from closingbell.stores.dividend_progress import mark_everything
 from closingbell.stores.upsert import upsert
 
-PAY_POLICIES = ("ESTIMATE", "ON_EX", "WAIT", "MANUAL")
+PAY_POLICIES = tuple(policy.value for policy in PayPolicy)
 # Settings that decide what is paid, and when.
 _DECIDE_PAYMENTS = frozenset({"cutover_date", "pay_policy"})
 # So old may a rate be and still count.

@@ -103,13 +103,18 @@ def load_symbols(connection: Connection, company_ids: Iterable[int]) -> dict[int
     return symbols
 
 
-def require_known(connection: Connection, symbols: Sequence[str]) -> list[int]:
-    """The ids of the companies of these symbols; raise UnknownSymbolError that names those that are not known here."""
+def load_known(connection: Connection, symbols: Sequence[str]) -> dict[str, CompanyFacts]:
+    """The companies of these symbols, by the symbol asked for; raise UnknownSymbolError that names unknown ones."""
     known = load_by_symbol(connection, symbols)
     unknown = sorted(set(symbols) - set(known))
     if unknown:
         raise UnknownSymbolError(f"no company of that symbol is known here: {', '.join(unknown)}")
-    return sorted({facts.id for facts in known.values()})
+    return known
+
+
+def require_known(connection: Connection, symbols: Sequence[str]) -> list[int]:
+    """The ids of the companies of these symbols; raise UnknownSymbolError that names unknown ones."""
+    return sorted({facts.id for facts in load_known(connection, symbols).values()})
 
 
 def store_new(connection: Connection, symbols: Iterable[tuple[str, str]], *, now: datetime) -> None:

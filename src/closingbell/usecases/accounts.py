@@ -13,6 +13,7 @@ from sqlalchemy.exc import IntegrityError
 
 from closingbell.domain.entitlements import FRACTION_POLICIES
 from closingbell.domain.money import QUANTITY_SCALE, to_scaled
+from closingbell.domain.payments import Preference
 from closingbell.domain.rounding import ROUNDINGS
 from closingbell.domain.withholding import WithholdingRule
 from closingbell.errors import UnknownAccountError, UsageError
@@ -23,7 +24,7 @@ from closingbell.stores.books import FX_DATES, PAY_POLICIES, BookSettings
 from closingbell.stores.people import Action, find_person, store_action
 from closingbell.usecases.reasons import checked_name
 
-DIVIDEND_PREFERENCES = ("AUTO", "SUGGEST", "OFF")
+DIVIDEND_PREFERENCES = tuple(preference.value for preference in Preference)
 _CHOICES = {
     "rounding": ROUNDINGS,
     "fraction_policy": FRACTION_POLICIES,

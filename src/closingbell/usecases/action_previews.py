@@ -13,7 +13,6 @@ from closingbell.domain.actions import PAYING, AcceptedAction, Facts
 from closingbell.domain.dividends import dividend_amounts
 from closingbell.domain.entitlements import Split, entitled_quantity
 from closingbell.domain.money import MONEY_SCALE, QUANTITY_SCALE, from_scaled, plain, to_scaled
-from closingbell.errors import UsageError
 from closingbell.jobs.context import JobContext
 from closingbell.stores import actions, companies, dividend_facts
 from closingbell.usecases.actions import TypedAction, edited, ex_date_asked_for, next_seq, read_typed
@@ -60,9 +59,7 @@ def _grouped(shares: Decimal) -> str:
 def find_action(context: JobContext, action_id: int) -> KeptAction:
     """An action by its number; raise UsageError when there is none."""
     with context.database.read() as connection:
-        action = actions.load_action(connection, action_id)
-        if action is None:
-            raise UsageError(f"no corporate action has the number {action_id}; closingbell actions list shows them")
+        action = actions.require_action(connection, action_id)
         return KeptAction(companies.load_by_id(connection, [action.company_id])[0].symbol, action)
 
 

@@ -243,9 +243,7 @@ def _decide(
     change = Change(PERSON, checked_name(by), " ".join(why.split()), now)
 
     def unit(connection: Connection) -> AcceptedAction:
-        action = actions.load_action(connection, action_id)
-        if action is None:
-            raise UsageError(f"no corporate action has the number {action_id}; closingbell actions list shows them")
+        action = actions.require_action(connection, action_id)
         after = decide(connection, action)
         _require_child(connection, action.company_id, after.facts, now)
         written = actions.store_change(connection, action, after, change)

@@ -29,11 +29,10 @@ def link_dividend(context: JobContext, order_id: int, action_id: int) -> LinkedD
     """
 
     def unit(connection: Connection) -> LinkedDividend:
-        order, action = orders.find_order(connection, order_id), actions.load_action(connection, action_id)
+        order = orders.find_order(connection, order_id)
         if order is None or order.deleted_at is not None or order.type not in COMPANY_INCOME:
             raise UsageError(f"order {order_id} is no dividend in the books; see: closingbell export orders")
-        if action is None:
-            raise UsageError(f"no corporate action {action_id} is known; see: closingbell actions list")
+        action = actions.require_action(connection, action_id)
         company = companies.load_by_symbol(connection, [order.symbol or ""]).get(order.symbol or "")
         account = accounts.find_account_facts(connection, order.account)
         if company is None or account is None or company.id != action.company_id:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any
 
 from flask import Blueprint, render_template
@@ -10,6 +9,7 @@ from flask.typing import ResponseReturnValue
 from flask_security import current_user
 
 from closingbell.config import told_settings
+from closingbell.domain.market_zones import in_new_york
 from closingbell.domain.provider_health import ProviderState
 from closingbell.jobs.context import current_context
 from closingbell.jobs.registry import Registry
@@ -18,7 +18,6 @@ from closingbell.usecases.closures import list_closures
 from closingbell.usecases.messages import list_addresses
 from closingbell.usecases.providers import list_providers
 from closingbell.web.guard import Right, needs, right_of_user
-from closingbell.web.looks import NEW_YORK
 
 _TONES = {
     ProviderState.UP: "good",
@@ -28,10 +27,6 @@ _TONES = {
     ProviderState.BROKEN: "bad",
     ProviderState.NOT_IN_USE: "idle",
 }
-
-
-def _said(at: datetime) -> str:
-    return at.astimezone(NEW_YORK).strftime("%Y-%m-%d %H:%M %Z")
 
 
 def add_routes(pages: Blueprint, registry: Registry) -> None:
@@ -45,7 +40,9 @@ def add_routes(pages: Blueprint, registry: Registry) -> None:
             now, disabled = context.clock.now(), context.settings.disabled_jobs
             shown["told"] = told_settings(context.settings)
             shown["jobs"] = list_jobs(context.database, registry, now=now, disabled=disabled)
-            shown["providers"] = [(one, one.in_words(_said), _TONES[one.state]) for one in list_providers(context)]
+            shown["providers"] = [
+                (one, one.in_words(in_new_york), _TONES[one.state]) for one in list_providers(context)
+            ]
             shown["closures"] = list_closures(context)
         return render_template("settings.html", **shown)
 
