@@ -99,7 +99,7 @@ def test_what_is_reinvested_is_told_beside_what_is_paid(make: Make) -> None:
     desk.close("XX", "2024-06-03", "20.00")
     desk.clock.set(datetime(2024, 6, 5, 21, tzinfo=UTC))
     late = preview_dividends(desk.context, DividendSelection()).in_words()
-    assert late == "would pay 1 account no cash; 60.00 USD of earlier payments would be reinvested"
+    assert late == "would reinvest 60.00 USD of earlier payments"
     assert desk.run("2024-06-05").message == "0 payments booked, 0 taken back: 60.00 USD of earlier payments reinvested"
 
 
@@ -207,3 +207,32 @@ def test_person_takes_reinvested_shares_out_and_they_stay_out(make: Make) -> Non
     assert desk.cash_log()["later/A"] == ["5.0600", "-5.0600", "5.0000"]
     assert desk.cash()["A"] == {"USD": Decimal(11)}
     assert audited(desk) == []
+
+
+@pytest.mark.one_database
+def test_preview_tells_what_is_paid_from_what_is_only_owed_and_in_every_coin(make: Make) -> None:
+    desk = make({"id": "A", "currency": "USD"})
+    for name, coin in (("K", "KWD"), ("J", "JPY")):
+        desk.open_account({"id": name, "currency": coin})
+        desk.list_company(name * 2, coin, coin[:2])
+    desk.carry_out({"do": "event_cancel", "id": "y"})
+    desk.trade("K", "KK", "2024-01-10", "1")
+    desk.trade("J", "JJ", "2024-01-10", "1000")
+    desk.carry_out(XX | {"id": "k", "symbol": "KK", "amount": "1234.567"})
+    desk.carry_out(XX | {"id": "j", "symbol": "JJ", "amount": "275"})
+
+    def on(month: int, day: int) -> str:
+        desk.clock.set(datetime(2024, month, day, 21, tzinfo=UTC))
+        return preview_dividends(desk.context, DividendSelection()).in_words()
+
+    assert on(3, 20) == "would write down what is owed to 3 accounts; no cash moves"
+    assert on(4, 2) == "would pay 3 accounts 275,000.00 JPY, 1,234.567 KWD, 5.00 USD"
+    desk.run("2024-04-02")
+    desk.carry_out({"do": "event_cancel", "id": "x"})
+    assert on(4, 3) == "would take back 1 payment (-5.00 USD)"
+    desk.carry_out({"do": "event_reinstate", "id": "x"})
+    desk.carry_out({"do": "event_update", "id": "x", "amount": "0.60"})
+    assert on(4, 3) == "would pay 1 account 1.00 USD; would take back 1 payment"
+    desk.run("2024-04-03")
+    desk.carry_out({"do": "split", "id": "s", "symbol": "KK", "ex_date": "2024-04-04", "num": 2, "den": 1})
+    assert on(4, 4) == "would move shares of 1 account; no cash moves"

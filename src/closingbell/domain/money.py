@@ -87,6 +87,11 @@ def plain(value: Decimal) -> str:
     return format(normal, "f")
 
 
+def grouped(value: Decimal) -> str:
+    """The same with commas between thousands: ``1,203.10``."""
+    return format(Decimal(plain(value)), ",f")
+
+
 def major_unit(quoted: str) -> tuple[str, int]:
     """The ISO currency behind a quoted unit and its divisor: ``GBp`` gives ``("GBP", 100)``."""
     return MINOR_UNITS.get(quoted, (quoted, 1))

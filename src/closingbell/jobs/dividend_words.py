@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from closingbell.domain.money import MONEY_SCALE, from_scaled, plain
+from closingbell.domain.money import MONEY_SCALE, from_scaled, grouped, plain
 from closingbell.domain.payments import Changes, Leg
 from closingbell.jobs.dividend_deciding import Decision
 
 # What these legs spend was paid before, and is told beside the cash.
 _IN_SHARES = frozenset({Leg.DRIP, Leg.SCRIP})
+_IN_CASH = frozenset({Leg.PAYMENT, Leg.CIL, Leg.FRACTION})
+_OF_SHARES = frozenset({Leg.SPLIT, Leg.SPIN_OFF, Leg.SCRIP})
 
 
 @dataclass(slots=True)
@@ -54,11 +56,15 @@ class Moved:
 class Preview:
     """What a run would book: payments by account and currency, reversals, and what is only suggested.
 
-    ``cash`` is all that would be paid; ``reinvested`` the part of it that would buy shares, ``reinvested_late`` what
-    would be spent of earlier payments.
+    ``account_count`` are accounts that would be paid, ``owed_count`` others of which only is written down what they are
+    owed, ``share_count`` those in which only shares move. ``cash`` is all that would be paid less what would be taken
+    back; ``reinvested`` the part of it that would buy shares, ``reinvested_late`` what would be spent of earlier
+    payments.
     """
 
     account_count: int
+    owed_count: int
+    share_count: int
     payment_count: int
     reversal_count: int
     cash: dict[str, str]
@@ -69,30 +75,45 @@ class Preview:
 
     def in_words(self) -> str:
         """``would pay 41 accounts 1,203.10 USD, 52.98 USD of it reinvested``."""
-        if not self.account_count:
-            return "nothing is due"
-        money = _listed(self.cash) or "no cash"
-        bought = f", {_listed(self.reinvested)} of it reinvested" if self.reinvested else ""
-        late = (
-            f"; {_listed(self.reinvested_late)} of earlier payments would be reinvested" if self.reinvested_late else ""
-        )
-        back = f"; {self.reversal_count} payments would be taken back" if self.reversal_count else ""
-        return f"would pay {self.account_count} account{'s' * (self.account_count != 1)} {money}{bought}{late}{back}"
+        return "; ".join(self._clauses()) or "nothing is due"
+
+    def _clauses(self) -> Iterator[str]:
+        money = _listed(self.cash)
+        if self.account_count:
+            bought = f", {_listed(self.reinvested)} of it reinvested" if self.reinvested else ""
+            yield f"would pay {_counted(self.account_count, 'account')} {money or 'no cash'}{bought}"
+        if self.reversal_count:
+            moved = f" ({money})" if money and not self.account_count else ""
+            yield f"would take back {_counted(self.reversal_count, 'payment')}{moved}"
+        if self.reinvested_late:
+            yield f"would reinvest {_listed(self.reinvested_late)} of earlier payments"
+        if self.owed_count:
+            yield f"would write down what is owed to {_counted(self.owed_count, 'account')}"
+        if self.share_count:
+            yield f"would move shares of {_counted(self.share_count, 'account')}"
+        if not (self.account_count or self.reversal_count or self.reinvested_late) and self.lines:
+            yield "no cash moves"
 
 
 def preview_of(decisions: Iterable[Decision], *, suggestion_count: int) -> Preview:
     """What these decisions would book."""
-    moved, accounts, paid, back, lines = Moved(), set(), 0, 0, []
+    moved, payments, back, lines = Moved(), 0, 0, []
+    legs: dict[int, set[Leg]] = defaultdict(set)
     for decision in decisions:
         for account_id, changes in decision.changes:
-            accounts.add(account_id)
+            legs[account_id] |= {leg.leg for leg in changes.bookings}
             moved.add(changes)
-            paid += sum(leg.leg is Leg.PAYMENT for leg in changes.bookings)
-            back += sum(one.booked.leg is Leg.PAYMENT for one in changes.reversals)
+            payments += sum(leg.leg is Leg.PAYMENT for leg in changes.bookings)
+            back += sum(one.booked.leg in _IN_CASH for one in changes.reversals)
         lines.append(_line(decision))
+    paid = {account_id for account_id, of in legs.items() if of & _IN_CASH}
+    owed = {account_id for account_id, of in legs.items() if Leg.ACCRUAL in of} - paid
+    shares = {account_id for account_id, of in legs.items() if of & _OF_SHARES} - paid - owed
     return Preview(
-        len(accounts),
-        paid,
+        len(paid),
+        len(owed),
+        len(shares),
+        payments,
         back,
         amounts(moved.cash, thousands=True),
         amounts(moved.reinvested, thousands=True),
@@ -100,6 +121,10 @@ def preview_of(decisions: Iterable[Decision], *, suggestion_count: int) -> Previ
         suggestion_count,
         tuple(lines),
     )
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count:,} {what}{'s' * (count != 1)}"
 
 
 def _line(decision: Decision) -> str:
@@ -115,7 +140,7 @@ def _line(decision: Decision) -> str:
 def amounts(of: Counter[str], *, thousands: bool = False) -> dict[str, str]:
     """Amounts as text by currency, without those of nothing."""
     found = {currency: from_scaled(amount, MONEY_SCALE) for currency, amount in sorted(of.items()) if amount}
-    return {currency: f"{amount:,.2f}" if thousands else plain(amount) for currency, amount in found.items()}
+    return {currency: grouped(amount) if thousands else plain(amount) for currency, amount in found.items()}
 
 
 def _listed(shown: dict[str, str]) -> str:

@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 from closingbell.domain.actions import PAYING, AcceptedAction, Facts
 from closingbell.domain.dividends import dividend_amounts
 from closingbell.domain.entitlements import Split, entitled_quantity
-from closingbell.domain.money import MONEY_SCALE, QUANTITY_SCALE, from_scaled, plain, to_scaled
+from closingbell.domain.money import MONEY_SCALE, QUANTITY_SCALE, from_scaled, grouped, plain, to_scaled
 from closingbell.jobs.context import JobContext
 from closingbell.stores import actions, companies, dividend_facts
 from closingbell.usecases.actions import TypedAction, edited, ex_date_asked_for, next_seq, read_typed
@@ -48,7 +48,7 @@ class ActionPreview:
         accounts = f"{self.account_count:,} account{'s' * (self.account_count != 1)}"
         if self.gross is None:
             return f"would concern {accounts} with {_grouped(self.shares)} shares"
-        return f"would pay {accounts} {self.gross:,.2f} {self.facts.currency} before tax"
+        return f"would pay {accounts} {grouped(self.gross)} {self.facts.currency} before tax"
 
 
 def _grouped(shares: Decimal) -> str:
