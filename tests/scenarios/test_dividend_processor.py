@@ -511,3 +511,6 @@ def test_commands_pay_list_and_explain(house: House) -> None:
     assert "BUY 10.00" in explained
     assert house.command("explain-payment", "999999").exit_code == 2
     assert house.command("run-dividend-processor", "--dry-run").output == "nothing is due\n"
+    house.command("rename-symbol", "MSFT", "MSX", "--from", "2012-12-14", "--why", "a try")
+    assert house.command("payments", "--symbol", "MSFT").output == listed.output.replace("MSFT", "MSX ")
+    assert "2.30 USD" in house.command("payments", "--symbol", "MSX").output

@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
@@ -14,7 +15,7 @@ from closingbell.domain.runs import RunStatus
 from closingbell.models import Company, CompanyDecision, CompanySymbol, JobLog, LedgerEntry, Order, PriceHistory
 from closingbell.replay import Market, RecordedMarket
 from closingbell.stores.upsert import table_of
-from tests.app_fixtures import House, item
+from tests.app_fixtures import HEADER, House, item
 
 # In this market Facebook takes its later name ten years early.
 SINCE = "2012-11-28"
@@ -115,6 +116,25 @@ def test_orders_under_either_name_are_orders_of_the_company(renaming: House) -> 
         assert [one["symbol"] for one in listed] == ["META"] * 3
     told = renaming.command("export", "positions", "--symbols", "FB", "--format", "json").stdout
     assert [(one["symbol"], one["quantity"]) for one in json.loads(told)] == [("META", "7.00")]
+
+
+def test_file_that_names_old_orders_by_the_new_name_adds_only_what_is_new(renaming: House, tmp_path: Path) -> None:
+    def added(*lines: str) -> str:
+        file = tmp_path / "orders.csv"
+        file.write_text(HEADER + "\n".join(lines) + "\n")
+        return renaming.command("import", str(file), "--account", "Ann").stdout.splitlines()[0]
+
+    bought, twice = "2012-11-26,BUY,{},10,1.00,0,USD", "2012-11-28,BUY,{},1,26.00,0,USD"
+    rename(renaming)
+    renaming.at("2012-11-29 16:31")
+    assert added(twice.format("FB"), twice.format("META")).startswith("csv: added 2 orders")
+
+    told = "csv: added 0 orders to account Ann; 3 were there, 0 left out, 0 doubtful"
+    assert added(*(line.format("META") for line in (bought, twice, twice))) == told
+    assert added(*(line.format("FB") for line in (bought, twice, twice))) == told
+    third = added(*(line.format("META") for line in (bought, twice, twice, twice)))
+    assert third == "csv: added 1 orders to account Ann; 3 were there, 0 left out, 0 doubtful"
+    assert sum(row.quantity for row in renaming.rows(Order)) == 13
 
 
 def test_commands_take_the_former_name_for_the_company(renaming: House) -> None:

@@ -19,6 +19,7 @@ from closingbell.errors import UnknownPaymentError
 from closingbell.models import (
     Account,
     Company,
+    CompanySymbol,
     CorporateActionRow,
     CorporateActionVersion,
     DividendLink,
@@ -200,12 +201,15 @@ def list_payments(database: Database, wanted: PaymentFilter, *, limit: int | Non
     query = _views()
     conditions: list[tuple[Any, Any]] = [
         (table_of(Account).c.name, wanted.account),
-        (table_of(Company).c.symbol, wanted.symbol),
         (_PAY.corporate_action_id, wanted.action_id),
     ]
     for column, value in conditions:
         if value is not None:
             query = query.where(column == value)
+    if wanted.symbol is not None:
+        # A former name stands for its company.
+        former = select(CompanySymbol.company_id).where(CompanySymbol.symbol == wanted.symbol)
+        query = query.where((table_of(Company).c.symbol == wanted.symbol) | _PAY.company_id.in_(former))
     if wanted.run_id is not None:
         query = query.where((_PAY.job_log_id == wanted.run_id) | (_PAY.reversed_by == wanted.run_id))
     if wanted.first is not None:

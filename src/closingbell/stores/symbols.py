@@ -68,6 +68,15 @@ def load_own_names(connection: Connection, company_id: int) -> list[DatedName]:
     return [DatedName(*found) for found in connection.execute(query)]
 
 
+def load_every_name(connection: Connection) -> dict[str, tuple[str, ...]]:
+    """All names of every company that was renamed, oldest first, by each of them."""
+    row = CompanySymbol
+    found: dict[int, list[str]] = {}
+    for company_id, name in connection.execute(select(row.company_id, row.symbol).order_by(row.id)):
+        found.setdefault(company_id, []).append(name)
+    return {name: tuple(dict.fromkeys(names)) for names in found.values() for name in names}
+
+
 def store_own_names(connection: Connection, company_id: int, names: Sequence[DatedName]) -> None:
     """Write a company's names anew; the last one becomes its symbol."""
     row = CompanySymbol

@@ -19,6 +19,7 @@ from closingbell.errors import ImportRefusedError, UsageError
 from closingbell.jobs.context import JobContext
 from closingbell.jobs.market_time import load_session_list
 from closingbell.stores import account_symbols, actions, companies, marks, orders, positions
+from closingbell.stores.symbols import load_every_name
 from closingbell.usecases.imports.decoding import decode
 from closingbell.usecases.imports.entries import DOUBTFUL, REFUSED, Finding
 from closingbell.usecases.imports.formats import Format, format_named, recognise
@@ -51,8 +52,15 @@ def import_file(context: JobContext, data: bytes, request: ImportRequest) -> Imp
     marks.claim_origin(context.database, context.settings.origin, clock=context.clock)
     text = decode(data)
     form = format_named(request.form) if request.form else recognise(text)
-    mapping = {**_load_mapping(context, account), **request.mapping}
-    checked = check_reading(form.read(text), form, mapping=mapping, leave_out=request.leave_out, today=now.date())
+    remembered, names = _load_names(context, account)
+    checked = check_reading(
+        form.read(text),
+        form,
+        mapping={**remembered, **request.mapping},
+        leave_out=request.leave_out,
+        today=now.date(),
+        names=names,
+    )
     return _import(context, checked, form, account, now, dry_run=request.dry_run)
 
 
@@ -81,6 +89,7 @@ def _import(
 ) -> ImportPreview:
     mics, strange = _mics(checked.ready)
     known = _load_known(context, account, form, checked, sorted(mics))
+    checked = known.checked
     market = _calendars(context, checked.ready, mics, now)
     ready = checked.ready if form.says_date else tuple(_dated(item, mics, market) for item in checked.ready)
     short = _sold_short(context, known, ready)
@@ -125,15 +134,17 @@ def _store(
     account_symbols.store_mapping(connection, account_id, mapping, now=now)
 
 
-def _load_mapping(context: JobContext, account: str) -> dict[str, str]:
-    """What was mapped for this account before."""
+def _load_names(context: JobContext, account: str) -> tuple[dict[str, str], dict[str, tuple[str, ...]]]:
+    """What was mapped for this account before, and every name of companies that were renamed."""
     with context.database.read() as connection:
         account_id = orders.find_account(connection, account)
-        return account_symbols.load_mapping(connection, account_id) if account_id is not None else {}
+        mapping = account_symbols.load_mapping(connection, account_id) if account_id is not None else {}
+        return mapping, load_every_name(connection)
 
 
 @dataclass(frozen=True, slots=True)
 class _Known:
+    checked: Checked
     account_id: int | None
     keys: set[str]
     new_symbols: list[str]
@@ -146,13 +157,27 @@ def _load_known(context: JobContext, account: str, form: Format, checked: Checke
         new_symbols = sorted(set(symbols) - set(companies.load_by_symbol(connection, symbols)))
         account_id = orders.find_account(connection, account)
         if account_id is None:
-            return _Known(None, set(), new_symbols, ())
+            return _Known(checked, None, set(), new_symbols, ())
         keys = orders.load_source_keys(connection, account_id)
+        checked = replace(checked, ready=_under_other_names(checked.ready, keys))
         wanted = {*(item.source_key for item in checked.ready), *checked.undone.values()} & keys
         stored = orders.load_by_source_key(connection, account_id, sorted(wanted))
         sources = orders.load_sources(connection, account_id)
     findings = (*_rivals(sources, form), *_still_there(checked, stored), *_differences(checked, stored))
-    return _Known(account_id, keys, new_symbols, findings)
+    return _Known(checked, account_id, keys, new_symbols, findings)
+
+
+def _under_other_names(items: Sequence[ReadyEntry], keys: Collection[str]) -> tuple[ReadyEntry, ...]:
+    """Entries that are here under another name of their company, with the keys that they came by."""
+    taken = {item.source_key for item in items} & set(keys)
+    found = []
+    for item in items:
+        key = item.source_key
+        if key not in taken:
+            key = next((one for one in item.other_keys if one in keys and one not in taken), key)
+            taken.add(key)
+        found.append(replace(item, source_key=key))
+    return tuple(found)
 
 
 def _rivals(sources: set[str], form: Format) -> list[Finding]:

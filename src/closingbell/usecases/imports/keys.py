@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
 from closingbell.usecases.imports import orders_csv
-from closingbell.usecases.imports.entries import Entry
+from closingbell.usecases.imports.entries import Entry, Security
 
 
 def source_keys(entries: Sequence[Entry], form: str) -> list[str]:
@@ -19,10 +20,41 @@ def source_keys(entries: Sequence[Entry], form: str) -> list[str]:
     seen: dict[str, int] = {}
     keys = []
     for entry in entries:
-        facts = "|".join(_plain(fact) for fact in _facts(entry, form))
+        facts = _written(entry, form)
         seen[facts] = seen.get(facts, 0) + 1
-        keys.append(hashlib.sha256(f"{facts}|{seen[facts]}".encode()).hexdigest())
+        keys.append(_key(facts, seen[facts]))
     return keys
+
+
+def keys_by_other_names(
+    entries: Sequence[Entry], form: str, names: Mapping[str, Sequence[str]]
+) -> list[tuple[str, ...]]:
+    """For each entry the keys that it may have been stored by under any of its company's names.
+
+    ``names`` has all of them for each that a file may use. A broker writes old rows anew once a company is renamed;
+    only rows with a number or an ISIN of their own keep their keys then.
+    """
+    written = [_under_every_name(entry, form, names) for entry in entries]
+    alike: dict[tuple[str, ...], int] = {}
+    for facts in written:
+        alike[facts] = alike.get(facts, 0) + 1
+    return [tuple(_key(one, n) for one in facts for n in range(1, alike[facts] + 1)) for facts in written]
+
+
+def _under_every_name(entry: Entry, form: str, names: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
+    security = entry.security
+    if security is None or security.isin or entry.broker_key:
+        return ()
+    renamed = (replace(entry, security=Security(name)) for name in names.get(security.symbol or "", ()))
+    return tuple(_written(one, form) for one in renamed)
+
+
+def _written(entry: Entry, form: str) -> str:
+    return "|".join(_plain(fact) for fact in _facts(entry, form))
+
+
+def _key(facts: str, number: int) -> str:
+    return hashlib.sha256(f"{facts}|{number}".encode()).hexdigest()
 
 
 def _facts(entry: Entry, form: str) -> tuple[Any, ...]:

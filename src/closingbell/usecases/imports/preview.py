@@ -20,7 +20,7 @@ from closingbell.usecases.imports.entries import (
     Security,
 )
 from closingbell.usecases.imports.formats import Format
-from closingbell.usecases.imports.keys import source_keys
+from closingbell.usecases.imports.keys import keys_by_other_names, source_keys
 from closingbell.usecases.imports.mapping import map_symbols
 
 
@@ -70,11 +70,12 @@ class ImportPreview:
 
 @dataclass(frozen=True, slots=True)
 class ReadyEntry:
-    """An entry that can be stored: its symbol and its key."""
+    """An entry that can be stored: its symbol, its key, and those that it may have come by under another name."""
 
     entry: Entry
     symbol: str | None
     source_key: str
+    other_keys: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,11 +93,22 @@ class Checked:
 
 
 def check_reading(
-    reading: Reading, form: Format, *, mapping: Mapping[str, str], leave_out: Collection[int], today: date
+    reading: Reading,
+    form: Format,
+    *,
+    mapping: Mapping[str, str],
+    leave_out: Collection[int],
+    today: date,
+    names: Mapping[str, Sequence[str]],
 ) -> Checked:
-    """Map and check what a reader found; lines that a person leaves out count no longer."""
+    """Map and check what a reader found; lines that a person leaves out count no longer.
+
+    ``names`` has every name of companies that were renamed, by each of them.
+    """
     # Keys first: leaving a line out must not change the number of one that is like it.
     keys = {id(entry): key for entry, key in zip(reading.entries, source_keys(reading.entries, form.name), strict=True)}
+    others = keys_by_other_names(reading.entries, form.name, names)
+    other_keys = {id(entry): found for entry, found in zip(reading.entries, others, strict=True)}
     kept, findings = _without(reading, frozenset(leave_out))
     mapped = map_symbols([entry for entry in kept if not entry.is_undone], mapping)
     findings += mapped.findings
@@ -105,7 +117,7 @@ def check_reading(
         found = _findings_of(entry, today)
         findings += found
         if not any(finding.weight == REFUSED for finding in found):
-            ready.append(ReadyEntry(entry, symbol, keys[id(entry)]))
+            ready.append(ReadyEntry(entry, symbol, keys[id(entry)], other_keys[id(entry)]))
     undone = {entry.lines[0]: keys[id(entry)] for entry in kept if entry.is_undone}
     findings.sort(key=lambda finding: finding.line)
     return Checked(tuple(ready), tuple(findings), mapped.unmapped, undone, mapped.used)
