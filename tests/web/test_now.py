@@ -172,3 +172,17 @@ def test_what_is_sold_bought_later_or_closed_is_not_expected(site: Site) -> None
     house.at("2012-12-03 17:30")
     # Apple and Google.
     assert "0 of 2" in now_of(site)
+
+
+def test_shares_that_were_split_and_sold_are_not_expected(site: Site) -> None:
+    house = site.house
+    house.at("2012-11-30 16:31").hold("AAPL", "IBM", since="2012-11-26")
+    added = house.command(
+        "actions", "add", "IBM", "split", "--ex-date", "2012-11-28", "--ratio", "2:1", "--why", "told"
+    )
+    assert added.exit_code == 0, added.output
+    house.run()
+    assert "2 of 2" in now_of(site)
+    # Ten that were bought are twenty now; all are sold, though the numbers as ordered leave ten.
+    house.orders("2012-11-29,SELL,IBM,20,1.00,0,USD")
+    assert "1 of 1" in now_of(site)

@@ -120,7 +120,7 @@ def _ordered(sessions: Mapping[str, SessionTimes]) -> Select[Any]:
         or_(_GAP.next_ask_at.is_(None), _GAP.asked_count > 1),
     )
     is_stored, is_older = _said_by_newest(sessions)
-    what = case((is_stored, _STORED), (is_split, _DOUBTFUL), (is_older, _MISSING), else_=_DOUBTFUL)
+    what = case((is_split, _DOUBTFUL), (is_stored, _STORED), (is_older, _MISSING), else_=_DOUBTFUL)
     return (
         select(_COMPANY.id, _COMPANY.mic, what, case((is_stored, None), else_=_SUMMARY.date))
         .select_from(table_of(Company))
