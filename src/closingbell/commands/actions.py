@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import date
-from decimal import Decimal
 from typing import Any, TypeVar
 
 import click
@@ -13,6 +12,7 @@ from flask.cli import with_appcontext
 from closingbell.commands.output import (
     Command,
     DateType,
+    NumberType,
     by_option,
     format_option,
     new_york,
@@ -25,7 +25,7 @@ from closingbell.commands.output import (
 from closingbell.domain.action_checks import parse_ratio
 from closingbell.domain.action_words import in_words
 from closingbell.domain.actions import AcceptedAction, AcceptedKind
-from closingbell.domain.money import PRICE_SCALE, QUANTITY_SCALE, parse_decimal, plain
+from closingbell.domain.money import PRICE_SCALE, QUANTITY_SCALE, plain
 from closingbell.errors import UsageError
 from closingbell.jobs.context import JobContext, current_context
 from closingbell.queries.actions import ActionDetail, ActionView, list_actions, show_action
@@ -33,21 +33,6 @@ from closingbell.stores.marks import require_tables
 from closingbell.usecases import actions as decisions
 
 F = TypeVar("F", bound=Callable[..., Any])
-
-
-class NumberType(click.ParamType[Decimal]):
-    """A number with at most so many decimals."""
-
-    name = "number"
-
-    def __init__(self, scale: int) -> None:
-        self._scale = scale
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Decimal:
-        try:
-            return value if isinstance(value, Decimal) else parse_decimal(value, self._scale)
-        except ValueError as error:
-            self.fail(str(error), param, ctx)
 
 
 _AMOUNT, _PRICE = NumberType(QUANTITY_SCALE), NumberType(PRICE_SCALE)

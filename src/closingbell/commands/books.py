@@ -11,8 +11,8 @@ from typing import Any
 import click
 from flask.cli import with_appcontext
 
-from closingbell.commands.order_entry import Number, by_option, upper
-from closingbell.commands.output import Command, DateType, format_option, print_json, print_rows
+from closingbell.commands.order_entry import Number, by_option
+from closingbell.commands.output import Command, DateType, format_option, print_json, print_rows, upper
 from closingbell.domain.entitlements import FRACTION_POLICIES
 from closingbell.domain.money import plain
 from closingbell.domain.rounding import ROUNDINGS

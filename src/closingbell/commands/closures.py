@@ -4,20 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import date
-from typing import Any
 
 import click
 from flask.cli import with_appcontext
 
-from closingbell.commands.output import Command, DateType, by_option, format_option, new_york, print_rows
+from closingbell.commands.output import Command, DateType, by_option, format_option, new_york, print_rows, upper
 from closingbell.jobs.context import current_context
 from closingbell.stores.marks import require_tables
 from closingbell.stores.sessions import Closure
 from closingbell.usecases.closures import add_closure, list_closures, remove_closure
-
-
-def _upper(_ctx: click.Context, _param: click.Parameter, value: Any) -> Any:
-    return value.strip().upper() if isinstance(value, str) else value
 
 
 @click.group("closures")
@@ -26,7 +21,7 @@ def closures() -> None:
 
 
 @closures.command("add", cls=Command)
-@click.argument("mic", callback=_upper)
+@click.argument("mic", callback=upper)
 @click.argument("day", metavar="DATE", type=DateType())
 @click.argument("reason")
 @by_option
@@ -42,7 +37,7 @@ def add(mic: str, day: date, reason: str, by: str) -> None:
 
 
 @closures.command("remove", cls=Command)
-@click.argument("mic", callback=_upper)
+@click.argument("mic", callback=upper)
 @click.argument("day", metavar="DATE", type=DateType())
 @by_option
 @with_appcontext
@@ -53,7 +48,7 @@ def remove(mic: str, day: date, by: str) -> None:
 
 
 @closures.command("list", cls=Command)
-@click.option("--mic", callback=_upper, help="Only this exchange.")
+@click.option("--mic", callback=upper, help="Only this exchange.")
 @format_option
 @with_appcontext
 def list_(mic: str | None, format_: str) -> None:

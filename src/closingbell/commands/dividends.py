@@ -12,8 +12,7 @@ import click
 from flask.cli import with_appcontext
 
 from closingbell.commands.output import (
-    EXIT_FAILED,
-    EXIT_PARTIAL,
+    EXIT_CODES,
     Command,
     DateType,
     format_option,
@@ -24,7 +23,6 @@ from closingbell.commands.output import (
 )
 from closingbell.commands.prices import ask_scheduler
 from closingbell.domain.money import plain
-from closingbell.domain.runs import RunStatus
 from closingbell.errors import UsageError
 from closingbell.jobs.context import current_context
 from closingbell.jobs.dividend_processor import (
@@ -38,8 +36,6 @@ from closingbell.queries.payments import Explanation, PaymentFilter, PaymentView
 from closingbell.stores.marks import require_tables
 from closingbell.usecases.dividends import link_dividend
 from closingbell.utils.logs import configure_logs
-
-EXIT_CODES = {RunStatus.SUCCESS: 0, RunStatus.FAILED: EXIT_FAILED, RunStatus.PARTIAL: EXIT_PARTIAL}
 
 
 @click.command("run-dividend-processor", cls=Command)

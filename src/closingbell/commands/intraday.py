@@ -9,8 +9,16 @@ from dataclasses import replace
 import click
 from flask.cli import with_appcontext
 
-from closingbell.commands.output import Command, format_option, new_york, print_json, print_rows, symbols_option
-from closingbell.commands.prices import EXIT_CODES, ask_scheduler, print_summary, progress_on_screen
+from closingbell.commands.output import (
+    EXIT_CODES,
+    Command,
+    format_option,
+    new_york,
+    print_json,
+    print_rows,
+    symbols_option,
+)
+from closingbell.commands.prices import ask_scheduler, print_summary, progress_on_screen
 from closingbell.jobs.context import JobContext, current_context
 from closingbell.jobs.intraday_planning import plan_intraday
 from closingbell.jobs.intraday_updater import INTRADAY_PRICE_REFRESH, run_intraday_refresh

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import date
 from decimal import Decimal
-from typing import Any
 
 import click
 from flask.cli import with_appcontext
@@ -13,6 +12,7 @@ from flask.cli import with_appcontext
 from closingbell.commands.output import (
     Command,
     DateType,
+    NumberType,
     by_option,
     format_option,
     new_york,
@@ -22,7 +22,7 @@ from closingbell.commands.output import (
     why_option,
 )
 from closingbell.domain.bars import Bar
-from closingbell.domain.money import PRICE_SCALE, parse_decimal, plain, price_to_decimal
+from closingbell.domain.money import PRICE_SCALE, plain, price_to_decimal
 from closingbell.jobs.context import current_context
 from closingbell.queries.decisions import DecisionView, list_decisions
 from closingbell.stores.marks import require_tables
@@ -30,28 +30,16 @@ from closingbell.usecases.manual_prices import TypedPrice
 from closingbell.usecases.manual_prices import set_price as set_by_hand
 from closingbell.usecases.manual_prices import unset_price as give_back
 
-
-class PriceType(click.ParamType[Decimal]):
-    """A price with at most six decimals."""
-
-    name = "price"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Decimal:
-        if isinstance(value, Decimal):
-            return value
-        try:
-            return parse_decimal(value, PRICE_SCALE)
-        except ValueError as error:
-            self.fail(str(error), param, ctx)
+_PRICE = NumberType(PRICE_SCALE, name="price")
 
 
 @click.command("set-price", cls=Command)
 @symbol_argument
 @click.argument("day", metavar="DATE", type=DateType())
-@click.option("--close", type=PriceType(), required=True, help="The close, in the major unit: pounds, not pence.")
-@click.option("--open", "opened", type=PriceType(), help="The open; the close unless told.")
-@click.option("--high", type=PriceType(), help="The high; the higher of open and close unless told.")
-@click.option("--low", type=PriceType(), help="The low; the lower of open and close unless told.")
+@click.option("--close", type=_PRICE, required=True, help="The close, in the major unit: pounds, not pence.")
+@click.option("--open", "opened", type=_PRICE, help="The open; the close unless told.")
+@click.option("--high", type=_PRICE, help="The high; the higher of open and close unless told.")
+@click.option("--low", type=_PRICE, help="The low; the lower of open and close unless told.")
 @click.option("--volume", type=int, help="Shares traded; what is stored unless told.")
 @click.option("--force", is_flag=True, help="Store a close that jumps, too.")
 @why_option

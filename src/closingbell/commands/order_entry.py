@@ -11,7 +11,7 @@ from typing import Any
 import click
 from flask.cli import with_appcontext
 
-from closingbell.commands.output import Command, DateType, format_option, print_json, print_rows
+from closingbell.commands.output import Command, DateType, format_option, print_json, print_rows, upper
 from closingbell.domain.money import plain
 from closingbell.domain.orders import OrderDraft
 from closingbell.jobs.context import current_context
@@ -29,11 +29,6 @@ class Number(click.ParamType[Decimal]):
             return Decimal(value)
         except InvalidOperation:
             self.fail(f"{value!r} is not a number", param, ctx)
-
-
-def upper(_ctx: click.Context, _param: click.Parameter, value: str | None) -> str | None:
-    """A code as it is stored."""
-    return None if value is None else value.strip().upper()
 
 
 by_option = click.option("--by", default=getpass.getuser, help="Who does this.", show_default="you")

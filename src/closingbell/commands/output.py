@@ -14,7 +14,8 @@ from typing import Any
 import click
 
 from closingbell.domain.market_zones import NEW_YORK
-from closingbell.domain.money import plain
+from closingbell.domain.money import parse_decimal, plain
+from closingbell.domain.runs import RunStatus
 from closingbell.errors import AlreadyRunningError, ClosingbellError, ImportRefusedError, UsageError
 from closingbell.stores.database import failure_in_words
 
@@ -22,6 +23,8 @@ EXIT_FAILED = 1
 EXIT_USAGE = 2
 EXIT_PARTIAL = 3
 EXIT_ALREADY_RUNNING = 4
+# How a command ends that carried out a run.
+EXIT_CODES = {RunStatus.SUCCESS: 0, RunStatus.FAILED: EXIT_FAILED, RunStatus.PARTIAL: EXIT_PARTIAL}
 
 
 format_option = click.option(
@@ -71,6 +74,20 @@ class DateType(click.ParamType[date]):
             self.fail(f"{value!r} is not a date; write YYYY-MM-DD", param, ctx)
 
 
+class NumberType(click.ParamType[Decimal]):
+    """A number with at most ``scale`` decimals."""
+
+    def __init__(self, scale: int, *, name: str = "number") -> None:
+        self.name = name
+        self._scale = scale
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Decimal:
+        try:
+            return value if isinstance(value, Decimal) else parse_decimal(value, self._scale)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
 def split_symbols(_ctx: click.Context, _param: click.Parameter, value: str | None) -> tuple[str, ...] | None:
     """``aapl, MSFT`` as ("AAPL", "MSFT"); nothing as None."""
     if value is None:
@@ -86,11 +103,12 @@ symbols_option = click.option(
 )
 
 
-def _upper(_ctx: click.Context, _param: click.Parameter, value: str) -> str:
-    return value.strip().upper()
+def upper(_ctx: click.Context, _param: click.Parameter, value: str | None) -> str | None:
+    """A code or a symbol as it is stored."""
+    return None if value is None else value.strip().upper()
 
 
-symbol_argument = click.argument("symbol", callback=_upper)
+symbol_argument = click.argument("symbol", callback=upper)
 by_option = click.option("--by", default=getpass.getuser, help="Who decides; your user name unless told.")
 why_option = click.option("--why", required=True, metavar="TEXT", help="The reason, for those who look later.")
 

@@ -16,15 +16,14 @@ from flask.cli import with_appcontext
 
 from closingbell.app import opener_of_one
 from closingbell.commands.output import (
-    EXIT_FAILED,
-    EXIT_PARTIAL,
+    EXIT_CODES,
     Command,
     DateType,
     format_option,
     print_json,
     symbols_option,
 )
-from closingbell.domain.runs import GOOD_OUTCOMES, ItemOutcome, Outcome, RunStatus, RunSummary, requests_in_words
+from closingbell.domain.runs import GOOD_OUTCOMES, ItemOutcome, Outcome, RunSummary, requests_in_words
 from closingbell.jobs.context import JOBS_EXTENSION, JobContext, Progress, current_context
 from closingbell.jobs.dividend_processor import process_after_prices
 from closingbell.jobs.price_planning import Plan, Selection, plan_refresh, plan_sweep
@@ -35,8 +34,6 @@ from closingbell.stores.marks import claim_origin
 from closingbell.usecases.control import request_run
 from closingbell.utils.logs import configure_logs
 from closingbell.utils.text import listed
-
-EXIT_CODES = {RunStatus.SUCCESS: 0, RunStatus.FAILED: EXIT_FAILED, RunStatus.PARTIAL: EXIT_PARTIAL}
 
 
 @click.command("run-daily-price-update", cls=Command)

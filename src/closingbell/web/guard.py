@@ -12,6 +12,7 @@ from flask_security import current_user
 from flask_wtf import CSRFProtect
 
 from closingbell.jobs.context import current_context
+from closingbell.queries.own_accounts import OwnAccount, find_own_account
 from closingbell.stores.people import Action
 from closingbell.usecases import people
 from closingbell.usecases.reasons import checked_name
@@ -116,6 +117,11 @@ def action_of(action: str, target: str, detail: str | None = None) -> Action:
 def who_asks() -> str:
     """The signed-in person as runs, orders and decisions name them, as far as it fits their columns."""
     return checked_name(f"web:{current_user.email}")
+
+
+def own_account(account_id: int) -> OwnAccount:
+    """An account of the person who asks; another person's is answered as one that does not exist."""
+    return find_own_account(current_context().database, account_id, current_user.id) or abort(404)
 
 
 def note(action: str, target: str, detail: str | None = None) -> None:

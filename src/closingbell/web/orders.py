@@ -13,12 +13,11 @@ from uuid import uuid4
 
 from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
-from flask_security import current_user
 
 from closingbell.domain.orders import OrderDraft, OrderType
 from closingbell.errors import ImportRefusedError, UsageError
 from closingbell.jobs.context import current_context
-from closingbell.queries.own_accounts import OwnAccount, find_own_account
+from closingbell.queries.own_accounts import OwnAccount
 from closingbell.stores.orders import StoredOrder
 from closingbell.usecases import orders
 from closingbell.usecases.import_file import ImportRequest, import_file, in_words
@@ -26,7 +25,7 @@ from closingbell.usecases.imports.entries import DOUBTFUL, LEFT_OUT, REFUSED
 from closingbell.usecases.imports.formats import FORMATS
 from closingbell.usecases.imports.mapping import read_mapping
 from closingbell.usecases.imports.preview import ImportPreview
-from closingbell.web.guard import Right, needs, note, who_asks
+from closingbell.web.guard import Right, needs, note, own_account, who_asks
 
 # As much as a file may hold here; a larger one is brought in by the command.
 LARGEST_FILE = 4 * 1024 * 1024
@@ -54,7 +53,7 @@ def add_routes(pages: Blueprint) -> None:
 @needs(Right.MEMBER)
 def show_orders(account_id: int) -> ResponseReturnValue:
     """The orders of an account, the newest trade first."""
-    own = _own(account_id)
+    own = own_account(account_id)
     found = orders.list_orders(current_context(), account=own.name, limit=LISTED + 1)
     return render_template("orders.html", own=own, found=found[:LISTED], is_cut=len(found) > LISTED)
 
@@ -65,7 +64,7 @@ def show_orders(account_id: int) -> ResponseReturnValue:
 @needs(Right.MEMBER)
 def ask_order(account_id: int) -> ResponseReturnValue:
     """The form of an order; its key makes that a form sent twice enters one order."""
-    own = _own(account_id)
+    own = own_account(account_id)
     today = current_context().clock.now().date()
     return _order_form(own, {"trade_date": today.isoformat(), "currency": own.currency, "key": uuid4().hex})
 
@@ -73,7 +72,7 @@ def ask_order(account_id: int) -> ResponseReturnValue:
 @needs(Right.MEMBER)
 def add_order(account_id: int) -> ResponseReturnValue:
     """Enter an order; what is wrong is said on the form, with everything still in it."""
-    own, form = _own(account_id), {name: value.strip() for name, value in request.form.items()}
+    own, form = own_account(account_id), {name: value.strip() for name, value in request.form.items()}
     try:
         entered = orders.enter_order(
             current_context(),
@@ -131,13 +130,13 @@ def _draft(form: dict[str, str]) -> OrderDraft:
 @needs(Right.MEMBER)
 def ask_deletion(account_id: int, order_id: int) -> ResponseReturnValue:
     """The question before an order is deleted."""
-    return _deletion_form(_own(account_id), _order(account_id, order_id))
+    return _deletion_form(own_account(account_id), _order(account_id, order_id))
 
 
 @needs(Right.MEMBER)
 def delete_order(account_id: int, order_id: int) -> ResponseReturnValue:
     """Mark an order deleted and reverse what it booked."""
-    own, order = _own(account_id), _order(account_id, order_id)
+    own, order = own_account(account_id), _order(account_id, order_id)
     try:
         orders.delete_order(current_context(), order_id, by=who_asks(), allow_short="allow_short" in request.form)
     except UsageError as refused:
@@ -174,13 +173,13 @@ class _Sent:
 @needs(Right.MEMBER)
 def ask_import(account_id: int) -> ResponseReturnValue:
     """The form that takes a file."""
-    return _import_form(_own(account_id), _Sent())
+    return _import_form(own_account(account_id), _Sent())
 
 
 @needs(Right.MEMBER)
 def do_import(account_id: int) -> ResponseReturnValue:
     """Show what a file would add, or add it; a file with a bad line adds nothing."""
-    own, sent = _own(account_id), _Sent()
+    own, sent = own_account(account_id), _Sent()
     try:
         sent = _read_sent()
         wanted = ImportRequest(
@@ -267,11 +266,7 @@ def _lines(text: str) -> tuple[int, ...]:
 # --- Whose.
 
 
-def _own(account_id: int) -> OwnAccount:
-    return find_own_account(current_context().database, account_id, current_user.id) or abort(404)
-
-
 def _order(account_id: int, order_id: int) -> StoredOrder:
-    own = _own(account_id)
+    own = own_account(account_id)
     known = orders.list_orders(current_context(), account=own.name)
     return next((one for one in known if one.id == order_id), None) or abort(404)

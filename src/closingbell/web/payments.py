@@ -9,15 +9,13 @@ from decimal import Decimal
 
 from flask import Blueprint, abort, render_template
 from flask.typing import ResponseReturnValue
-from flask_security import current_user
 
 from closingbell.errors import UnknownPaymentError
 from closingbell.jobs.context import current_context
 from closingbell.queries.dividend_calendar import CalendarLine, load_calendar
-from closingbell.queries.own_accounts import OwnAccount, find_own_account
 from closingbell.queries.payments import PaymentFilter, explain_payment, list_payments
 from closingbell.queries.portfolio import Amount
-from closingbell.web.guard import Right, needs
+from closingbell.web.guard import Right, needs, own_account
 from closingbell.web.suggestions import suggestions_of
 
 LISTED = 200
@@ -42,7 +40,7 @@ def add_routes(pages: Blueprint) -> None:
 @needs(Right.MEMBER)
 def show_dividends(account_id: int) -> ResponseReturnValue:
     """What is coming by month, what is only suggested, and what was paid, the newest first."""
-    own, context = _own(account_id), current_context()
+    own, context = own_account(account_id), current_context()
     today = context.clock.now().date()
     lines = load_calendar(context.database, as_of=today, account=own.name)
     return render_template(
@@ -58,7 +56,7 @@ def show_dividends(account_id: int) -> ResponseReturnValue:
 @needs(Right.MEMBER)
 def show_payment(account_id: int, payment_id: int) -> ResponseReturnValue:
     """Everything that led to a payment; another person's is answered as one that does not exist."""
-    own = _own(account_id)
+    own = own_account(account_id)
     try:
         found = explain_payment(current_context().database, payment_id)
     except UnknownPaymentError:
@@ -85,7 +83,3 @@ def by_month(lines: list[CalendarLine], today: date) -> list[Month]:
         month.events.sort(key=lambda one: (one[0], one[2].symbol, one[1]))
         month.expected = [Amount(currency, amount) for currency, amount in sorted(sums[first].items())]
     return [months[first] for first in sorted(months)]
-
-
-def _own(account_id: int) -> OwnAccount:
-    return find_own_account(current_context().database, account_id, current_user.id) or abort(404)

@@ -6,18 +6,18 @@ from datetime import date
 from itertools import dropwhile
 from typing import Any
 
-from flask import Blueprint, abort, jsonify, render_template, request
+from flask import Blueprint, jsonify, render_template, request
 from flask.typing import ResponseReturnValue
 from flask_security import current_user
 
 from closingbell.domain.orders import FIRST_DATE
 from closingbell.jobs.context import current_context
 from closingbell.queries.income import IncomeByMonth, by_month, by_year, load_income
-from closingbell.queries.own_accounts import OwnAccount, find_own_account, list_own_accounts
+from closingbell.queries.own_accounts import OwnAccount, list_own_accounts
 from closingbell.queries.portfolio import load_portfolios
 from closingbell.queries.portfolio_values import Every, ValuePoint, load_values
 from closingbell.web.charts import page_with_chart
-from closingbell.web.guard import Right, needs
+from closingbell.web.guard import Right, needs, own_account
 
 # How far back value goes, and how often a chart of that is told; years of twelve whole months, 0 for all.
 RANGES: dict[str, tuple[str, int, Every]] = {
@@ -50,7 +50,7 @@ def portfolio() -> ResponseReturnValue:
 @needs(Right.MEMBER)
 def show_account(account_id: int) -> ResponseReturnValue:
     """One account on a day: positions, cash, value over the time before, income by month."""
-    context, own = current_context(), _own(account_id)
+    context, own = current_context(), own_account(account_id)
     span, on = _range(), _day()
     (view,) = load_portfolios(context.database, as_of=on, account=own.name)
     points = _points(own, on, span, every="month")
@@ -71,7 +71,7 @@ def show_account(account_id: int) -> ResponseReturnValue:
 @needs(Right.MEMBER)
 def send_chart(account_id: int) -> ResponseReturnValue:
     """What the charts of an account draw: amounts as numbers, for the eye; exact ones are in the tables and the API."""
-    own, span, on = _own(account_id), _range(), _day()
+    own, span, on = own_account(account_id), _range(), _day()
     points = _points(own, on, span, every=RANGES[span][2])
     income = load_income(current_context().database, account=own.name, last=on, by=("month",))
     return jsonify(
@@ -100,10 +100,6 @@ def _drawn(income: IncomeByMonth) -> dict[str, Any]:
             for currency, sums in income.currencies.items()
         },
     }
-
-
-def _own(account_id: int) -> OwnAccount:
-    return find_own_account(current_context().database, account_id, current_user.id) or abort(404)
 
 
 def _day() -> date:

@@ -8,10 +8,10 @@ from flask_security import current_user
 
 from closingbell.errors import UsageError
 from closingbell.jobs.context import current_context
-from closingbell.queries.own_accounts import OwnAccount, find_own_account
+from closingbell.queries.own_accounts import OwnAccount
 from closingbell.queries.suggestions import SuggestionView, list_suggestions
 from closingbell.usecases.suggestions import accept_suggestions, dismiss_suggestions
-from closingbell.web.guard import Right, needs, note
+from closingbell.web.guard import Right, needs, note, own_account
 
 _NUMBER = "int(max=9223372036854775807)"
 _ONE = f"/portfolio/<{_NUMBER}:account_id>/suggestions/<{_NUMBER}:action_id>/<any(accept, dismiss):choice>"
@@ -33,14 +33,14 @@ def suggestions_of(own: OwnAccount, *, with_decided: bool = False) -> list[Sugge
 @needs(Right.MEMBER)
 def ask_suggestion(account_id: int, action_id: int, choice: str) -> ResponseReturnValue:
     """The question before a suggestion is paid or left alone."""
-    own = _own(account_id)
+    own = own_account(account_id)
     return render_template("ask_suggestion.html", own=own, one=_find(own, action_id), choice=choice)
 
 
 @needs(Right.MEMBER)
 def do_suggestion(account_id: int, action_id: int, choice: str) -> ResponseReturnValue:
     """Write the decision down; the next dividend run books what follows."""
-    own = _own(account_id)
+    own = own_account(account_id)
     one = _find(own, action_id)
     decide = accept_suggestions if choice == "accept" else dismiss_suggestions
     try:
@@ -52,10 +52,6 @@ def do_suggestion(account_id: int, action_id: int, choice: str) -> ResponseRetur
     done = "is paid by the next dividend run" if choice == "accept" else "is not shown again"
     flash(f"{one.symbol}, ex {one.ex_date}, {done}.")
     return redirect(url_for("pages.own_dividends", account_id=account_id))
-
-
-def _own(account_id: int) -> OwnAccount:
-    return find_own_account(current_context().database, account_id, current_user.id) or abort(404)
 
 
 def _find(own: OwnAccount, action_id: int) -> SuggestionView:
