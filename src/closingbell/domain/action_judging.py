@@ -280,7 +280,7 @@ def _with(facts: Facts, **changes: object) -> Facts:
 
 def _is_confirmed(row: CorporateAction, seq: int, action: AcceptedAction, answer: Answer, kept: Kept) -> bool:
     """Whether the same was told long enough ago, and nothing else of this action since."""
-    before = _print_of(row, seq, kept)
+    before = print_of(row, seq, kept)
     if before is None or before.verdict not in OPEN_VERDICTS or before.action_id != action.id:
         return False
     others = [one.last_seen_at for one in kept.prints if one.action_id == action.id and one.id != before.id]
@@ -290,11 +290,12 @@ def _is_confirmed(row: CorporateAction, seq: int, action: AcceptedAction, answer
 
 def _is_ignored(row: CorporateAction, seq: int, action: AcceptedAction, kept: Kept) -> bool:
     """Whether a person said of this very print that it changes nothing."""
-    before = _print_of(row, seq, kept)
+    before = print_of(row, seq, kept)
     return before is not None and before.verdict is RowVerdict.KEPT and before.action_id == action.id
 
 
-def _print_of(row: CorporateAction, seq: int, kept: Kept) -> Print | None:
+def print_of(row: CorporateAction, seq: int, kept: Kept) -> Print | None:
+    """The same print as it was seen before."""
     wanted = (*_identity(row, seq), row.printed)
     return next((one for one in kept.prints if (*_identity(one.row, one.seq), one.row.printed) == wanted), None)
 

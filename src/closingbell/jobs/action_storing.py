@@ -18,10 +18,10 @@ from closingbell.domain.action_judging import (
     Judged,
     Judgement,
     Kept,
-    Print,
     RowVerdict,
     has_vanished,
     judge,
+    print_of,
 )
 from closingbell.domain.action_words import Told, told_of_doubt, told_of_glitch, told_of_held, why_held
 from closingbell.domain.actions import AcceptedAction, AcceptedKind
@@ -29,7 +29,7 @@ from closingbell.domain.bars import Bar
 from closingbell.domain.corporate_actions import ActionKind, CorporateAction, splits_of
 from closingbell.domain.series_dividends import PricedLine, check_payouts, payouts_of
 from closingbell.domain.settlement import US_MARKETS
-from closingbell.stores import action_rows, actions, companies, incidents
+from closingbell.stores import action_rows, actions, companies, incidents, orders, prices
 from closingbell.stores.actions import Change, NewAction
 
 # How long before an answer's range actions and prints still matter: trailing dividends, moved and repeated rows.
@@ -131,7 +131,7 @@ def _judge(
         told.last,
         at,
         around,
-        lambda first, before: action_rows.has_trades(connection, told.company_id, first=first, before=before),
+        lambda first, before: orders.has_trades(connection, told.company_id, first=first, before=before),
     )
     judged = judge(answer, kept)
     for judgement in judged.judgements:
@@ -165,7 +165,7 @@ def _bars(connection: Connection, told: ToldActions, rows: Sequence[CorporateAct
     """Bars around these rows: the answer's, and what is stored before them."""
     first = min(row.ex_date for row in rows) - _PRICES_BEFORE
     until = told.bars[0].date - timedelta(days=1) if told.bars else told.newest
-    before = action_rows.load_closes(connection, told.company_id, first=first, last=until) if first <= until else []
+    before = prices.load_closed_bars(connection, told.company_id, first=first, last=until) if first <= until else []
     return [*before, *told.bars]
 
 
@@ -200,7 +200,7 @@ def _note(
     if judgement.verdict in {RowVerdict.CORRECTED, RowVerdict.MOVED}:
         assert action is not None and judgement.facts is not None
         _change(connection, told, action, judgement, at=at)
-    before = _before(judgement, kept)
+    before = print_of(judgement.row, judgement.seq, kept)
     told_at = before.told_at if before is not None else None
     if judgement.verdict is RowVerdict.SPLIT_GLITCH and before is not None and action is not None:
         is_old = before.verdict is RowVerdict.SPLIT_GLITCH and at - before.streak_since >= _GLITCH_TOLD_AFTER
@@ -254,7 +254,7 @@ def _note_print(
     at: datetime,
 ) -> None:
     """Write a print down, unless it only says once more what is known."""
-    before = _before(judgement, kept)
+    before = print_of(judgement.row, judgement.seq, kept)
     verdict = judgement.verdict
     rivals = [one for one in kept.prints if action_id is not None and one.action_id == action_id and one is not before]
     if before is not None and verdict is RowVerdict.NO_CHANGE:
@@ -281,20 +281,6 @@ def _note_print(
             streak_since=before.streak_since if before is not None and is_unbroken else at,
             told_at=told_at,
         )
-    )
-
-
-def _before(judgement: Judgement, kept: Kept) -> Print | None:
-    """The same print as it was seen before."""
-    row = judgement.row
-    wanted = (row.kind, row.ex_date, row.currency, judgement.seq, row.printed)
-    return next(
-        (
-            one
-            for one in kept.prints
-            if (one.row.kind, one.row.ex_date, one.row.currency, one.seq, one.row.printed) == wanted
-        ),
-        None,
     )
 
 
@@ -370,7 +356,7 @@ def store_waiting(connection: Connection, company: WaitingCompany, *, at: dateti
             continue
         rows = [one.row for one in prints]
         days = [row.ex_date for row in rows]
-        bars = action_rows.load_closes(
+        bars = prices.load_closed_bars(
             connection, company_id, first=min(days) - _PRICES_BEFORE, last=max(days) + _PRICES_BEFORE
         )
         # It covers nothing else: no other action is missing from it.

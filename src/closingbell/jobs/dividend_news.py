@@ -13,7 +13,7 @@ from closingbell.domain.incidents import Message
 from closingbell.domain.money import MONEY_SCALE, from_scaled, plain
 from closingbell.domain.payments import Changes, Leg
 from closingbell.jobs.dividend_deciding import Decision
-from closingbell.stores import notices
+from closingbell.stores import incidents, ledger
 
 ESTIMATED = PayDateStatus.ESTIMATED.value
 # What a missing price or rate keeps from accounts, and the way out; {} is the action.
@@ -42,7 +42,7 @@ def tell(
     if below:
         messages += _overdrawn(connection, below)
     if messages:
-        notices.store_messages(connection, messages, run_id=run_id, now=now)
+        incidents.notify_all(connection, messages, run_id, now=now)
 
 
 def _reversals(accounts: Sequence[tuple[Decision, int, Changes]]) -> list[Message]:
@@ -131,7 +131,7 @@ def _lowered(accounts: Sequence[tuple[Decision, int, Changes]]) -> dict[int, set
 def _overdrawn(connection: Connection, accounts: dict[int, set[str]]) -> list[Message]:
     """One message for each balance that a reversal left below zero."""
     messages = []
-    for name, account_id, currency, balance, last in notices.load_negative_cash(connection, sorted(accounts)):
+    for name, account_id, currency, balance, last in ledger.load_negative_cash(connection, sorted(accounts)):
         if currency in accounts[account_id]:
             messages.append(
                 Message(

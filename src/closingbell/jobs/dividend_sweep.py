@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 
 from closingbell.domain.incidents import Message
 from closingbell.jobs.context import JobContext
-from closingbell.stores import dividend_progress, notices
+from closingbell.stores import dividend_progress, incidents
 
 SWEEP_DIFFERS = "dividends.sweep_differs"
 SWEEP_EVERY = timedelta(days=7)
@@ -44,6 +44,6 @@ def end_sweep(context: JobContext, run_id: int, unexpected: Sequence[str], now: 
     def unit(connection: Connection) -> None:
         dividend_progress.store_last(connection, dividend_progress.SWEEP, now=now)
         if messages:
-            notices.store_messages(connection, messages, run_id=run_id, now=now)
+            incidents.notify_all(connection, messages, run_id, now=now)
 
     context.database.write_unit(unit)

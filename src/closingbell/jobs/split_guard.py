@@ -23,7 +23,7 @@ from closingbell.jobs.price_planning import plan_sweep
 from closingbell.jobs.price_settling import Fetched
 from closingbell.jobs.price_storing import store_chunk
 from closingbell.jobs.runner import Run
-from closingbell.stores import actions, notices, prices, quarantine
+from closingbell.stores import actions, incidents, prices, quarantine
 from closingbell.stores.quarantine import Jump
 from closingbell.utils.waiting import watched
 
@@ -137,7 +137,7 @@ def _tell(context: JobContext, run: Run, suspects: Sequence[_Suspect]) -> None:
     """Tell administrators once of each."""
     minutes, now = context.settings.intraday_every_minutes, context.clock.now()
     messages = [_message(one, minutes) for one in suspects]
-    context.database.write_unit(lambda connection: notices.store_messages(connection, messages, run_id=run.id, now=now))
+    context.database.write_unit(lambda connection: incidents.notify_all(connection, messages, run.id, now=now))
 
 
 def _message(suspect: _Suspect, minutes: int) -> Message:

@@ -6,13 +6,11 @@ from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Connection, exists, select, update
+from sqlalchemy import Connection, select, update
 
 from closingbell.domain.action_judging import Print, RowVerdict
-from closingbell.domain.bars import INTRADAY, Bar
 from closingbell.domain.corporate_actions import ActionKind, CorporateAction
-from closingbell.domain.money import PRICE_SCALE, to_scaled
-from closingbell.models import Company, CorporateActionRow, CorporateActionSourceRow, Order, PriceHistory
+from closingbell.models import Company, CorporateActionRow, CorporateActionSourceRow
 from closingbell.stores.upsert import in_groups, upsert
 
 _KEY = ("company_id", "provider", "kind", "ex_date", "currency", "seq", "printed")
@@ -177,33 +175,3 @@ def store_missed(connection: Connection, missed: Mapping[int, tuple[int, datetim
     row = CorporateActionRow
     for action_id, (count, since) in missed.items():
         connection.execute(update(row).where(row.id == action_id).values(missed_count=count, missed_since=since))
-
-
-def load_closes(connection: Connection, company_id: int, *, first: date, last: date) -> list[Bar]:
-    """A company's bars of closed sessions in a range, ascending."""
-    bar = PriceHistory
-    query = (
-        select(bar.date, bar.open, bar.high, bar.low, bar.close, bar.volume, bar.flag)
-        .where(bar.company_id == company_id, bar.date >= first, bar.date <= last)
-        .order_by(bar.date)
-    )
-    bars = []
-    for day, *decimals, volume, flag in connection.execute(query):
-        o, h, low, c = (to_scaled(price, PRICE_SCALE) for price in decimals)
-        if flag != INTRADAY:
-            bars.append(Bar(day, o, h, low, c, volume))
-    return bars
-
-
-def has_trades(connection: Connection, company_id: int, *, first: date, before: date) -> bool:
-    """Whether anybody traded a company from one day on and before another."""
-    order = Order
-    query = select(
-        exists().where(
-            order.company_id == company_id,
-            order.deleted_at.is_(None),
-            order.trade_date >= first,
-            order.trade_date < before,
-        )
-    )
-    return bool(connection.scalar(query))

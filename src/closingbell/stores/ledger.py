@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Select, func, select, type_coerce
 from closingbell.domain.ledger import CASH, Entry, unbalanced
 from closingbell.domain.money import BIGINT_MAX
 from closingbell.errors import UnbalancedEntriesError, ValueOutOfRangeError
-from closingbell.models import LedgerEntry
+from closingbell.models import Account, LedgerEntry
 from closingbell.stores.bulk import insert_raw, raw_instant
 from closingbell.stores.upsert import in_groups, table_of
 
@@ -107,6 +107,21 @@ def load_balances(
         for account_id, name, currency, amount in connection.execute(limited):
             balances[account_id, name, currency] = amount
     return balances
+
+
+def load_negative_cash(connection: Connection, account_ids: Sequence[int]) -> list[tuple[str, int, str, Decimal, int]]:
+    """Balances below zero of these accounts: name, account, currency, balance, and the newest entry in it."""
+    found = []
+    for group in in_groups(account_ids):
+        query = (
+            select(Account.name, _ENTRY.account_id, _ENTRY.currency, func.sum(_ENTRY.amount), func.max(_ENTRY.id))
+            .join(Account, Account.id == _ENTRY.account_id)
+            .where(_ENTRY.account_id.in_(group), _ENTRY.name == CASH)
+            .group_by(Account.name, _ENTRY.account_id, _ENTRY.currency)
+            .having(func.sum(_ENTRY.amount) < 0)
+        )
+        found += [tuple(row) for row in connection.execute(query)]
+    return found
 
 
 def _dated(

@@ -8,7 +8,7 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Connection, and_, or_, select, type_coerce, update
+from sqlalchemy import Connection, and_, exists, or_, select, type_coerce, update
 
 from closingbell.domain.ledger import BookableOrder, Entry, entries_of, reversed_entries
 from closingbell.domain.orders import COMPANY_INCOME, COMPANY_TYPES, SCALES
@@ -249,6 +249,19 @@ def load_twins(connection: Connection, account_id: int, new: NewOrder) -> list[i
     for name in ("quantity", "price", "amount"):
         query = query.where(_ORDER[name].is_not_distinct_from(getattr(new, name)))
     return list(connection.scalars(query.order_by(_ORDER.id)))
+
+
+def has_trades(connection: Connection, company_id: int, *, first: date, before: date) -> bool:
+    """Whether anybody traded a company from one day on and before another."""
+    query = select(
+        exists().where(
+            _ORDER.company_id == company_id,
+            _ORDER.deleted_at.is_(None),
+            _ORDER.trade_date >= first,
+            _ORDER.trade_date < before,
+        )
+    )
+    return bool(connection.scalar(query))
 
 
 def _recheck(connection: Connection, changed: Sequence[BookableOrder], now: datetime) -> None:

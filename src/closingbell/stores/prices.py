@@ -78,6 +78,16 @@ def load_bars(connection: Connection, firsts: Mapping[int, date]) -> dict[int, d
     return stored
 
 
+def load_closed_bars(connection: Connection, company_id: int, *, first: date, last: date) -> list[Bar]:
+    """A company's bars in a range that were not made while their session ran, ascending."""
+    query = select(_RAW).where(_RAW.c.company_id == company_id, _RAW.c.date.between(first, last))
+    return [
+        Bar(day, o, h, low, c, volume)
+        for _, day, o, h, low, c, volume, *_, flag in connection.execute(query.order_by(_RAW.c.date))
+        if flag != INTRADAY
+    ]
+
+
 def load_previous_closes(connection: Connection, befores: Mapping[int, date]) -> dict[int, int]:
     """The newest stored close, in millionths, of each company before its date."""
     by_date: dict[date, list[int]] = {}

@@ -21,7 +21,7 @@ from closingbell.domain.settlement import US_MARKETS, cycles_of, derive_ex_date,
 from closingbell.errors import UsageError
 from closingbell.jobs.context import JobContext
 from closingbell.jobs.market_time import load_session_list
-from closingbell.stores import action_rows, actions, companies
+from closingbell.stores import action_rows, actions, companies, orders
 from closingbell.stores.actions import Change, NewAction
 from closingbell.stores.companies import CompanyFacts
 from closingbell.usecases.reasons import checked_name, checked_reason
@@ -151,7 +151,7 @@ def _dated(connection: Connection, action: AcceptedAction, told: Dated) -> Accep
     between = [day for day in told.sessions if first <= day < last]
     if len(between) != 1:
         return action
-    if action_rows.has_trades(connection, action.company_id, first=first, before=last):
+    if orders.has_trades(connection, action.company_id, first=first, before=last):
         sentence = why_held("EX_DATE_DOUBTFUL")
         return replace(action, is_held=True, held_code="EX_DATE_DOUBTFUL", held_reason=sentence)
     return replace(action, facts=replace(action.facts, ex_date=told.ex_date))
