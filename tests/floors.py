@@ -23,7 +23,7 @@ _BELOW_ADAPTERS = (*_GROUND, "models")
 _BELOW_JOBS = (*_BELOW_ADAPTERS, "stores", "providers", "calendars", "notifications")
 _READS = (*_BELOW_ADAPTERS, "stores", "calendars")
 _BELOW_FACES = (*_BELOW_ADAPTERS, "stores", "calendars", "notifications", "jobs", "usecases", "queries")
-_FACES = ("app", "cli_commands", "commands", "web", "api", "worker")
+_FACES = ("app", "cli_commands", "commands", "web", "api")
 
 # Part of the package -> what it may import besides itself; a name covers everything under it.
 MAY_IMPORT: Mapping[str, tuple[str, ...]] = {
@@ -46,9 +46,8 @@ MAY_IMPORT: Mapping[str, tuple[str, ...]] = {
     "api": (*_BELOW_FACES, *_FACES),
     "cli_commands": (*_BELOW_FACES, *_FACES),
     "commands": (*_BELOW_FACES, *_FACES),
-    # These two put the parts together, so they alone among the faces know a provider.
+    # Puts the parts together, so it alone among the faces knows a provider.
     "app": (*_BELOW_FACES, *_FACES, "providers"),
-    "worker": (*_BELOW_FACES, *_FACES, "providers"),
     # Beside the floors: a server of its own, the tables' history, and the two doors of the package.
     "replay": ("errors", "utils", "domain"),
     "migrations": ("models",),
@@ -83,12 +82,11 @@ OWNERS: Mapping[str, tuple[str, ...]] = {
     "pyarrow": ("providers/files*.py", "api/v1/market.py"),
     "flask_smorest": ("api/v1/*.py",),
     "marshmallow": ("api/v1/*.py",),
-    "plotly": ("web/companies.py",),
+    "plotly": ("web/charts.py",),
     "flask_admin": ("web/records/*.py",),
     "tiingo": ("providers/tiingo*.py",),
     "requests": ("providers/tiingo*.py",),
     "apscheduler": ("jobs/scheduler.py",),
-    "celery": ("worker.py",),
     "pytest": ("testing/*.py",),
     "apprise": ("notifications/senders.py",),
     "prometheus_client": ("api/metrics.py",),
