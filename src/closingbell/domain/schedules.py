@@ -40,6 +40,19 @@ class Schedule(Protocol):
         ...
 
 
+# Near first: a job that is due every second has a million fire times in a fortnight.
+LOOK_AHEAD = (timedelta(minutes=1), timedelta(hours=1), timedelta(days=1), timedelta(days=5), timedelta(days=30))
+
+
+def next_fire_time(schedule: Schedule, sessions: Sessions, *, now: datetime) -> datetime | None:
+    """The next instant at which a job is due, holidays left out; None when there is none within a month."""
+    for ahead in LOOK_AHEAD:
+        due = (fire.at for fire in schedule.fire_times(now, now + ahead, sessions) if fire.skip is None)
+        if (first := next(due, None)) is not None:
+            return first
+    return None
+
+
 @dataclass(frozen=True, slots=True)
 class OnSessions:
     """At a local time on every session of the home exchange, and as long after the close of every other one in use.

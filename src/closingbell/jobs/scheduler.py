@@ -24,7 +24,7 @@ from apscheduler.triggers.interval import IntervalTrigger
 from sqlalchemy.exc import DBAPIError
 
 from closingbell.domain.planning import SessionTimes
-from closingbell.domain.schedules import FireTime, Sessions, check_local_time
+from closingbell.domain.schedules import LOOK_AHEAD, FireTime, Sessions, check_local_time, next_fire_time
 from closingbell.errors import ClosingbellError, ScheduleError
 from closingbell.jobs.context import JobContext
 from closingbell.jobs.courier import deliver
@@ -46,9 +46,7 @@ PULSE_S = 30
 WATCH_S = 1
 COURIER_S = 5
 # Sessions are known at least this far ahead.
-HORIZON = timedelta(days=30)
-# Near first: a job that is due every second has a million fire times in a fortnight.
-_LOOK_AHEAD = (timedelta(minutes=1), timedelta(hours=1), timedelta(days=1), timedelta(days=5), HORIZON)
+HORIZON = LOOK_AHEAD[-1]
 _TURN_S, _MOST_TURNS = 0.04, 8
 # A run that was told to stop has so long to do it; its process does not wait for one that never asks.
 LISTEN_S = 10.0
@@ -226,12 +224,9 @@ class Scheduler:
     def next_fire_time(self, job: Job) -> datetime | None:
         """The next instant at which the job is due by its schedule, holidays left out."""
         now = self.context.clock.now()
-        for ahead in _LOOK_AHEAD:
-            due = [fire.at for fire in job.schedule.fire_times(now, now + ahead, self._sessions) if fire.skip is None]
-            if due:
-                return self._as_wall(due[0], now)
-        # Nothing within the horizon: look again when the sessions have been written further.
-        return self._as_wall(now + timedelta(hours=1), now)
+        # Nothing within a month: look again when the sessions have been written further.
+        due = next_fire_time(job.schedule, self._sessions, now=now) or now + timedelta(hours=1)
+        return self._as_wall(due, now)
 
     def _as_wall(self, at: datetime, now: datetime) -> datetime:
         """An instant of the clock as real time, which is what threads wait by."""

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, select
 from closingbell.domain.actions import PAYING, AcceptedAction, AcceptedKind
 from closingbell.domain.countries import country_of
 from closingbell.domain.dividends import dividend_amounts
-from closingbell.domain.entitlements import FractionPolicy, PositionWalk, Split, Trade
+from closingbell.domain.entitlements import FractionPolicy
 from closingbell.domain.money import QUANTITY_SCALE, from_scaled, to_scaled
 from closingbell.domain.payments import EventState, Leg
 from closingbell.domain.rounding import Rounding
@@ -159,7 +159,7 @@ def _load_done(connection: Connection, account_ids: Sequence[int], as_of: date) 
 def _of_company(
     account: AccountFacts, company_id: int, holding: positions.HoldingFacts, terms: _Terms, done: set[int], as_of: date
 ) -> Iterator[tuple[int | None, CalendarLine]]:
-    walk = _walk(account, holding)
+    walk = holding.walk(FractionPolicy(account.fraction_policy))
     symbol, country = terms.names[company_id]
     known = sorted(terms.actions.get(company_id, []), key=lambda action: action.ex_date)
     dated: list[tuple[date, AcceptedAction | None, date | None]] = [(one.ex_date, one, None) for one in known]
@@ -183,12 +183,6 @@ def _is_over(state: StoredState, as_of: date) -> bool:
     if state.state in (EventState.PAID, EventState.CORRECTED):
         return state.pay_date is None or state.pay_date <= as_of
     return state.state is EventState.CANCELLED
-
-
-def _walk(account: AccountFacts, holding: positions.HoldingFacts) -> PositionWalk:
-    trades = [Trade(move.trade_date, move.quantity) for move in holding.moves()]
-    splits = [Split(day, ratio.numerator, ratio.denominator) for day, ratio in sorted(holding.splits.items())]
-    return PositionWalk(trades, splits, FractionPolicy(account.fraction_policy))
 
 
 def _announced(account: AccountFacts, symbol: str, ex_date: date, pay_date: date | None, quantity: int) -> CalendarLine:

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import CompoundSelect, Connection, select, union_all
 
 from closingbell.domain.runs import RunStatus
-from closingbell.domain.schedules import Sessions
+from closingbell.domain.schedules import LOOK_AHEAD, Sessions, next_fire_time
 from closingbell.errors import UnknownRunError
 from closingbell.jobs.registry import Job, Registry
 from closingbell.models import JobLog, JobRequest, SchedulerProcess
@@ -23,7 +23,6 @@ from closingbell.stores.upsert import table_of
 
 # A due time that nobody recorded so long after it is overdue.
 OVERDUE_AFTER = timedelta(minutes=5)
-_LOOK_AHEAD = (timedelta(minutes=1), timedelta(hours=1), timedelta(days=1), timedelta(days=5), timedelta(days=30))
 
 
 class Outcome(NamedTuple):
@@ -86,7 +85,7 @@ def list_jobs(database: Database, registry: Registry, *, now: datetime, disabled
 
 def load_sessions_around(connection: Connection, now: datetime) -> Sessions:
     """The sessions that jobs are looked at with: those in which a due time may have been missed, and coming ones."""
-    return load_sessions_in_use(connection, now - timedelta(days=10), last=now + _LOOK_AHEAD[-1])
+    return load_sessions_in_use(connection, now - timedelta(days=10), last=now + LOOK_AHEAD[-1])
 
 
 def view_jobs(
@@ -140,7 +139,7 @@ def _job_view(job: Job, seen: _Seen, known: Sessions, *, now: datetime, is_disab
         id=job.name,
         name=job.description,
         trigger=job.schedule.words,
-        next_run_time=None if idle else next_fire_time(job, known, now),
+        next_run_time=None if idle else next_fire_time(job.schedule, known, now=now),
         last_run=seen.newest.get(job.name),
         last_success_at=seen.succeeded_at.get(job.name),
         paused_at=paused_at,
@@ -149,15 +148,6 @@ def _job_view(job: Job, seen: _Seen, known: Sessions, *, now: datetime, is_disab
         is_disabled=is_disabled,
         is_overdue=not idle and switches is not None and _is_overdue(job, switches, last_fire, known, now),
     )
-
-
-def next_fire_time(job: Job, known: Sessions, now: datetime) -> datetime | None:
-    """The next instant at which a job is due, holidays left out; None when no session is known that far ahead."""
-    for ahead in _LOOK_AHEAD:
-        due = [fire.at for fire in job.schedule.fire_times(now, now + ahead, known) if fire.skip is None]
-        if due:
-            return due[0]
-    return None
 
 
 def _load_outcomes(connection: Connection, names: tuple[str, ...], count: int) -> dict[str, list[Outcome]]:

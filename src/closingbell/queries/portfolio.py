@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -176,12 +176,12 @@ class _Worth(NamedTuple):
 
 
 def _worth(account: AccountFacts, shown: Sequence[PositionView], balances: dict[tuple[str, str], Decimal]) -> _Worth:
-    cash = _amounts({currency: amount for (name, currency), amount in balances.items() if name == CASH})
+    cash = amounts_of({currency: amount for (name, currency), amount in balances.items() if name == CASH})
     sums: dict[str, Decimal] = {}
     for (name, currency), amount in balances.items():
         if name != CASH:
             sums[currency] = sums.get(currency, Decimal(0)) + amount
-    owed = _amounts(sums)
+    owed = amounts_of(sums)
     ordered = tuple(sorted(shown, key=lambda one: one.symbol))
     return _Worth(account, ordered, cash, owed, _totals(shown, cash, owed))
 
@@ -228,7 +228,8 @@ def _view(
     )
 
 
-def _amounts(by_currency: dict[str, Decimal]) -> tuple[Amount, ...]:
+def amounts_of(by_currency: Mapping[str, Decimal]) -> tuple[Amount, ...]:
+    """Sums by currency, without those of nothing."""
     return tuple(Amount(currency, amount) for currency, amount in sorted(by_currency.items()) if amount)
 
 
@@ -239,4 +240,4 @@ def _totals(shown: Sequence[PositionView], cash: Sequence[Amount], owed: Sequenc
     for view in shown:
         if view.market_value is not None and view.currency is not None:
             sums[view.currency] = sums.get(view.currency, Decimal(0)) + view.market_value
-    return _amounts(sums)
+    return amounts_of(sums)

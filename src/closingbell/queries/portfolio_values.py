@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from decimal import Decimal
@@ -12,11 +12,11 @@ from typing import Literal
 
 from sqlalchemy import Connection, func, select
 
-from closingbell.domain.entitlements import FractionPolicy, PositionWalk, Split, Trade
+from closingbell.domain.entitlements import FractionPolicy
 from closingbell.domain.ledger import CASH, PAYABLE, RECEIVABLE
 from closingbell.domain.valuation import price_in_units_of, worth
 from closingbell.models import LedgerEntry
-from closingbell.queries.portfolio import Amount, CompanyNames, chosen_accounts, load_names, total_in
+from closingbell.queries.portfolio import Amount, CompanyNames, amounts_of, chosen_accounts, load_names, total_in
 from closingbell.stores import positions
 from closingbell.stores.accounts import AccountFacts
 from closingbell.stores.books import load_fx_rates
@@ -62,7 +62,8 @@ def _values(connection: Connection, account: AccountFacts, first: date, last: da
     closes = {id_: load_closes(connection, id_, first=first, last=last) for id_ in sorted(holdings)}
     sessions = {close.date for of_company in closes.values() for close in of_company if close.date >= first}
     days = _sampled(sorted(sessions | {last}), every)
-    walks = {id_: _walk(facts, account) for id_, facts in holdings.items()}
+    policy = FractionPolicy(account.fraction_policy)
+    walks = {id_: facts.walk(policy) for id_, facts in holdings.items()}
     money = _balances(connection, account.id, days)
     points = []
     for day in days:
@@ -91,12 +92,6 @@ def _sampled(days: Sequence[date], every: Every) -> list[date]:
     return list(newest.values())
 
 
-def _walk(facts: HoldingFacts, account: AccountFacts) -> PositionWalk:
-    trades = [Trade(move.trade_date, move.quantity) for move in facts.moves()]
-    splits = [Split(day, ratio.numerator, ratio.denominator) for day, ratio in sorted(facts.splits.items())]
-    return PositionWalk(trades, splits, FractionPolicy(account.fraction_policy))
-
-
 def _worth(
     day: date,
     shares: Mapping[int, int],
@@ -113,7 +108,7 @@ def _worth(
         splits: Mapping[date, Fraction] = holdings[id_].splits
         price = price_in_units_of(day, price=newest.price, traded_on=newest.date, splits=splits)
         sums[currency] = sums.get(currency, Decimal(0)) + worth(quantity, price, currency)
-    return _amounts(sums.items())
+    return amounts_of(sums)
 
 
 def _newest(closes: Sequence[Close], day: date) -> Close | None:
@@ -141,9 +136,5 @@ def _balances(
             kept = cash if name == CASH else owed
             kept[currency] = kept.get(currency, Decimal(0)) + amount
             at += 1
-        found[day] = (_amounts(cash.items()), _amounts(owed.items()))
+        found[day] = (amounts_of(cash), amounts_of(owed))
     return found
-
-
-def _amounts(sums: Iterable[tuple[str, Decimal]]) -> tuple[Amount, ...]:
-    return tuple(Amount(currency, amount) for currency, amount in sorted(sums) if amount)

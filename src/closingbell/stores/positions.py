@@ -28,7 +28,8 @@ from sqlalchemy import (
     type_coerce,
 )
 
-from closingbell.domain.entitlements import FractionPolicy, shown_quantity
+from closingbell.domain.entitlements import FractionPolicy, PositionWalk, Split, shown_quantity
+from closingbell.domain.entitlements import Trade as EntitlingTrade
 from closingbell.domain.ledger import BookableOrder, gross_of
 from closingbell.domain.orders import INCOMING, SHARE_MOVES
 from closingbell.domain.positions import Position, Trade, insert_before, position_of, shares_through
@@ -100,6 +101,12 @@ class HoldingFacts:
             for trade in self.trades
             if trade.type in SHARE_MOVES
         ]
+
+    def walk(self, policy: FractionPolicy) -> PositionWalk:
+        """The position day by day, in the share units of each."""
+        trades = [EntitlingTrade(move.trade_date, move.quantity) for move in self.moves()]
+        splits = [Split(day, ratio.numerator, ratio.denominator) for day, ratio in sorted(self.splits.items())]
+        return PositionWalk(trades, splits, policy)
 
     def position(self, *, policy: FractionPolicy, on: date | None = None) -> Position:
         """The position at the end of ``on``; fractions paid in cash have the proceeds that the books say."""
