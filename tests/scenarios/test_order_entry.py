@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from closingbell.domain.runs import RunStatus
 from closingbell.models import LedgerEntry, Order
 from closingbell.stores import ledger
-from tests.app_fixtures import House
+from tests.app_fixtures import HEADER, House
 
 
 @pytest.fixture
@@ -116,6 +118,48 @@ def test_amount_whose_product_overflows_is_refused(ann: House) -> None:
     assert result.exit_code == 1
     assert "too large to be money" in result.stderr
     assert ann.rows(Order) == before
+
+
+def test_more_shares_than_can_be_summed_are_refused_before_they_stop_a_job(ann: House, tmp_path: Path) -> None:
+    many = ("--date", "2012-09-05", "--symbol", "IBM", "--quantity", "900000000", "--price", "0.01")
+    add(ann, "BUY", *many[2:])
+    add(ann, "SELL", *many[2:])
+    before = ann.rows(Order)
+
+    told = ann.command("orders", "add", "Ann", "BUY", *many)
+    assert (told.exit_code, ann.rows(Order)) == (1, before)
+    assert "IBM: an account can have bought 920,000,000 shares of a company in all" in told.stderr
+    file = tmp_path / "orders.csv"
+    file.write_text(HEADER + "2012-09-05,DEPOSIT,,,5,0,USD\n2012-09-06,SELL,IBM,30000000,0.01,0,USD\n")
+    assert "IBM: an account can have sold" in ann.command("import", str(file), "--account", "Ann").stderr
+    assert ann.rows(Order) == before
+    assert ann.run().status is RunStatus.SUCCESS
+
+
+def test_trade_after_a_company_was_closed_is_taken_with_a_note(ann: House, tmp_path: Path) -> None:
+    add(ann, "BUY", "--symbol", "FB", "--quantity", "1", "--price", "20")
+    ann.command("close-company", "FB", "--on", "2012-10-01", "--why", "taken over")
+    note = "FB: closed on 2012-10-01: taken over; closingbell reopen-company FB opens it"
+
+    told = ann.command(
+        "orders", "add", "Ann", "BUY", "--date", "2012-10-02", "--symbol", "FB", "--quantity", "1", "--price", "3"
+    )
+    assert (told.exit_code, note in told.output) == (0, True)
+    file = tmp_path / "orders.csv"
+    file.write_text(HEADER + "2012-10-01,BUY,FB,1,3,0,USD\n2012-10-03,BUY,FB,1,3,0,USD\n")
+    imported = ann.command("import", str(file), "--account", "Ann")
+    assert imported.stderr == f"doubtful: line 3: {note}\n"
+
+
+@pytest.mark.one_database
+def test_day_of_an_order_is_the_exchanges_own(ann: House) -> None:
+    # 10:30 of Saturday's eve in Sydney is still the day before in New York and in UTC.
+    ann.at("2012-11-29 18:30")
+    bhp = ("--symbol", "BHP.AX", "--quantity", "1", "--price", "34", "--currency", "AUD")
+
+    assert add(ann, "BUY", *bhp, day="2012-11-30").endswith("BUY 1.00 BHP.AX at 34.00 AUD\n")
+    for order in (("BUY", *bhp, "--date", "2012-12-01"), ("DEPOSIT", "--amount", "5", "--date", "2012-11-30")):
+        assert "lies in the future" in refused(ann, "orders", "add", "Ann", *order)
 
 
 def test_key_is_entered_once(ann: House) -> None:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Connection, and_, exists, or_, select, type_coerce, update
+from sqlalchemy import Connection, and_, exists, func, or_, select, type_coerce, update
 
+from closingbell.domain.entitlements import ONE_SHARE
 from closingbell.domain.ledger import BookableOrder, Entry, entries_of, reversed_entries
-from closingbell.domain.orders import COMPANY_INCOME, COMPANY_TYPES, SCALES
+from closingbell.domain.orders import COMPANY_INCOME, COMPANY_TYPES, OUTGOING, SCALES, SHARE_MOVES
+from closingbell.errors import ValueOutOfRangeError
 from closingbell.models import Account, Company, CompanySymbol, Order
 from closingbell.stores import accounts, companies, dividend_progress, ledger
 from closingbell.stores.books import load_book_settings
@@ -19,6 +22,8 @@ from closingbell.stores.database import Database
 from closingbell.stores.paging import is_after
 from closingbell.stores.upsert import in_groups, table_of, upsert
 
+# Shares of one company that all orders of an account may bring, or take: sums of them still fit a column.
+MOST_SHARES = 920_000_000
 # Orders posted in one transaction.
 POSTED_AT_ONCE = 1_000
 
@@ -128,12 +133,43 @@ def store_orders(
         symbol = row.pop("symbol")
         row |= {"account_id": account_id, "company_id": ids[symbol] if symbol else None, "created_at": now}
         rows.append(row)
+    _refuse_too_many(connection, account_id, new, ids)
     upsert(connection, Order, rows, key=("account_id", "source_key"))
     stored: list[int] = []
     for keys in in_groups([order.source_key for order in new]):
         query = select(_ORDER.id).where(_ORDER.account_id == account_id, _ORDER.source_key.in_(keys))
         stored += connection.scalars(query)
     return post(connection, stored, now=now)
+
+
+def _refuse_too_many(connection: Connection, account_id: int, new: Sequence[NewOrder], ids: Mapping[str, int]) -> None:
+    """Raise ValueOutOfRangeError where an account's orders of one company sum up to more shares than can be summed.
+
+    What came and what went are looked at each by itself: databases add in any order, and fail on the way.
+    """
+    added: Counter[tuple[str, bool]] = Counter()
+    for order in new:
+        if order.symbol and order.quantity and order.type in SHARE_MOVES:
+            added[order.symbol, order.type in OUTGOING] += int(order.quantity) + 1
+    if not added:
+        return
+    whole = type_coerce(_ORDER.quantity, _BIG) // ONE_SHARE
+    query = (
+        select(_ORDER.company_id, _ORDER.type, func.sum(whole))
+        .where(_ORDER.account_id == account_id, _ORDER.deleted_at.is_(None), _ORDER.type.in_(SHARE_MOVES))
+        .group_by(_ORDER.company_id, _ORDER.type)
+    )
+    there: Counter[tuple[int, bool]] = Counter()
+    for company_ids in in_groups(sorted({ids[symbol] for symbol, _ in added})):
+        for company_id, type_, shares in connection.execute(query.where(_ORDER.company_id.in_(company_ids))):
+            there[company_id, type_ in OUTGOING] += int(shares)
+    for (symbol, is_out), shares in sorted(added.items()):
+        if there[ids[symbol], is_out] + shares > MOST_SHARES:
+            what = "sold" if is_out else "bought"
+            raise ValueOutOfRangeError(
+                f"{symbol}: an account can have {what} {MOST_SHARES:,} shares of a company in all, and these orders go "
+                "beyond; keep them in another account, or in a larger unit"
+            )
 
 
 def post(

@@ -19,6 +19,7 @@ from closingbell.errors import ImportRefusedError, UsageError
 from closingbell.jobs.context import JobContext
 from closingbell.jobs.market_time import load_session_list
 from closingbell.stores import account_symbols, actions, companies, marks, orders, positions
+from closingbell.stores.companies import CompanyFacts, why_over
 from closingbell.stores.symbols import load_every_name
 from closingbell.usecases.imports.decoding import decode
 from closingbell.usecases.imports.entries import DOUBTFUL, REFUSED, Finding
@@ -154,16 +155,18 @@ class _Known:
 def _load_known(context: JobContext, account: str, form: Format, checked: Checked, symbols: Sequence[str]) -> _Known:
     """What is there already, and what is to be said of it."""
     with context.database.read() as connection:
-        new_symbols = sorted(set(symbols) - set(companies.load_by_symbol(connection, symbols)))
+        there = companies.load_by_symbol(connection, symbols)
+        new_symbols = sorted(set(symbols) - set(there))
+        over = _after_closing(checked.ready, there)
         account_id = orders.find_account(connection, account)
         if account_id is None:
-            return _Known(checked, None, set(), new_symbols, ())
+            return _Known(checked, None, set(), new_symbols, tuple(over))
         keys = orders.load_source_keys(connection, account_id)
         checked = replace(checked, ready=_under_other_names(checked.ready, keys))
         wanted = {*(item.source_key for item in checked.ready), *checked.undone.values()} & keys
         stored = orders.load_by_source_key(connection, account_id, sorted(wanted))
         sources = orders.load_sources(connection, account_id)
-    findings = (*_rivals(sources, form), *_still_there(checked, stored), *_differences(checked, stored))
+    findings = (*_rivals(sources, form), *_still_there(checked, stored), *_differences(checked, stored), *over)
     return _Known(checked, account_id, keys, new_symbols, findings)
 
 
@@ -178,6 +181,16 @@ def _under_other_names(items: Sequence[ReadyEntry], keys: Collection[str]) -> tu
             taken.add(key)
         found.append(replace(item, source_key=key))
     return tuple(found)
+
+
+def _after_closing(items: Sequence[ReadyEntry], there: Mapping[str, CompanyFacts]) -> list[Finding]:
+    """Trades of a company after the day on which it was closed: kept, but no price of it is asked for."""
+    findings = []
+    for item in items:
+        company = there.get(item.symbol or "")
+        if company is not None and item.entry.type in SHARE_MOVES and company.is_over(item.entry.trade_date):
+            findings.append(Finding(item.entry.lines[0], DOUBTFUL, f"{company.symbol}: {why_over(company)}"))
+    return findings
 
 
 def _rivals(sources: set[str], form: Format) -> list[Finding]:

@@ -15,8 +15,9 @@ from sqlalchemy import Connection
 
 from closingbell import calendars
 from closingbell.domain.entitlements import FractionPolicy
+from closingbell.domain.market_zones import date_at, latest_date
 from closingbell.domain.money import QUANTITY_SCALE, from_scaled, plain, to_scaled
-from closingbell.domain.orders import INCOMING, OUTGOING, SHARE_MOVES, OrderDraft, check_draft
+from closingbell.domain.orders import INCOMING, OUTGOING, SHARE_MOVES, OrderDraft, check_date, check_draft
 from closingbell.domain.positions import lowest_position
 from closingbell.errors import UnknownAccountError, UsageError
 from closingbell.jobs.context import JobContext
@@ -59,10 +60,14 @@ def enter_order(
     """
     marks.claim_origin(context.database, context.settings.origin, clock=context.clock)
     now = context.clock.now()
-    problems = [*check_draft(draft, today=now.date()), *_check_texts(draft, key)]
+    problems = [*check_draft(draft, today=latest_date(now)), *_check_texts(draft, key)]
     if problems:
         raise UsageError("; ".join(problems))
     mic = None if draft.symbol is None else _mic_of(context, draft.symbol)
+    # In Sydney the session begins on the day before in UTC.
+    ahead = list(check_date(draft.trade_date, today=now.date() if mic is None else max(now.date(), date_at(mic, now))))
+    if ahead:
+        raise UsageError("; ".join(ahead))
     executed_at, remarks = _executed_at(context, draft, mic, now)
     source_key = key or uuid4().hex
 
@@ -97,7 +102,7 @@ def enter_order(
             raise UsageError(f"an order with the key {source_key!r} is in account {facts.name} already")
         found = orders.find_order(connection, stored[0])
         assert found is not None
-        said = _closed_period(connection, draft)
+        said = [*_closed_period(connection, draft), *_after_closing(connection, draft)]
         said += [f"order {twins[0]} says the same; delete one of them if this is a repetition"] if twins else []
         return EnteredOrder(found, (*remarks, *said))
 
@@ -208,6 +213,14 @@ def _closed_period(connection: Connection, draft: OrderDraft) -> list[str]:
     if lock_date is None or draft.trade_date > lock_date:
         return []
     return [f"the books are closed up to {lock_date}: it counts in the ledger from today on"]
+
+
+def _after_closing(connection: Connection, draft: OrderDraft) -> list[str]:
+    """What is to be said of a trade after the day on which its company was closed."""
+    if draft.symbol is None or draft.type not in SHARE_MOVES:
+        return []
+    company = companies.load_by_symbol(connection, [draft.symbol])[draft.symbol]
+    return [f"{company.symbol}: {companies.why_over(company)}"] if company.is_over(draft.trade_date) else []
 
 
 def _refuse_short(

@@ -102,3 +102,21 @@ def test_a_file_of_two_accounts_is_told() -> None:
     )
 
     assert found(read(text))[0] == "1 doubtful: the file holds 2 accounts; all go into this one"
+
+
+def test_shares_are_kept_with_ten_decimals_and_a_sign_against_the_type_is_refused() -> None:
+    heading = "Date,Code,DataSource,Currency,Price,Quantity,Action,Fee,Note\n"
+    lines = ("0.30000000000000004,buy,0", "0.12345678919,buy,0", "-2,sell,0", "-2,buy,0", "-2,dividend,0", "1,buy,-1")
+    reading = read(heading + "".join(f"2021-09-16,MSFT,YAHOO,USD,1,{line},\n" for line in lines))
+
+    assert [str(entry.quantity.normalize()) for entry in reading.entries if entry.quantity] == [
+        "0.3", "0.1234567892", "2",
+    ]  # fmt: skip
+    assert [entry.doubt for entry in reading.entries] == [
+        "", "0.12345678919 shares are kept as 0.1234567892, with ten decimals", "",
+    ]  # fmt: skip
+    assert found(reading) == [
+        "5 refused: a BUY of -2 shares: is it one, or a SELL?",
+        "6 refused: a DIVIDEND of -2 shares: is it one, or a SELL?",
+        "7 refused: fee must not be negative, it is -1",
+    ]

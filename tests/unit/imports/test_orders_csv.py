@@ -45,6 +45,8 @@ def test_every_other_kind_of_order() -> None:
         "2012-09-12,TAX,,,,0,USD,,-0.75,,,\n"
         "2012-09-13,CONVERSION,,,1000,0,EUR,,,1100.5,USD,\n"
         "2012-09-14,BUY,AAPL,300,135.0075,1.34,USD,,40502.27,,,\n"
+        "2012-09-15,DIVIDEND,KK,3,0.0416,0,KWD,,,,,\n"
+        "2012-09-16,DIVIDEND,7203.T,3,10.5,0,JPY,,,,,\n"
     )
 
     assert told(read(text)) == [
@@ -58,6 +60,8 @@ def test_every_other_kind_of_order() -> None:
         "9 TAX 2012-09-12 = -0.75 USD",
         "10 CONVERSION 2012-09-13 = 1000 EUR for 1100.5 USD",
         "11 BUY 2012-09-14 AAPL 300 at 135.0075 = 40502.27 USD fee 1.34",
+        "12 DIVIDEND 2012-09-15 KK 3 = 0.125 KWD",
+        "13 DIVIDEND 2012-09-16 7203.T 3 = 32 JPY",
     ]
     assert found(read(text)) == []
 

@@ -50,6 +50,7 @@ def test_what_companies_do_is_told_and_what_is_not_known_is_refused() -> None:
             "10/14/2024,Cash In Lieu,SCHB,SCHWAB,,,,$5.49\n"
             "10/15/2024,Promotional Award,,GIFT,,,,$5.00\n"
             "13/45/2024,Buy,SPY,SPDR,1,$1.00,,-$1.00\n"
+            "10/16/2024,Buy,SPY,SPDR,-1,$1.00,,-$1.00\n"
             "Transactions Total,,,,,,,-$26,582.91\n"
         ).replace("-$26,582.91", '"-$26,582.91"')
     )
@@ -62,5 +63,6 @@ def test_what_companies_do_is_told_and_what_is_not_known_is_refused() -> None:
         "5 refused: cash for a fraction of a share: enter the fraction as SELL at this amount, then leave this line out",
         "6 refused: action 'Promotional Award' is not known",
         "7 refused: date '13/45/2024' is not a date in this format's form",
-        "8 left_out: the sum of the file",
+        "8 refused: a purchase of -1 shares: is it one, or a sale?",
+        "9 left_out: the sum of the file",
     ]

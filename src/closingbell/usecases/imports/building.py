@@ -7,11 +7,12 @@ from decimal import ROUND_HALF_EVEN, Decimal, localcontext
 
 from closingbell.domain.money import MONEY_SCALE, PRICE_SCALE, QUANTITY_SCALE
 from closingbell.domain.orders import CASH_MOVES
-from closingbell.usecases.imports.entries import SELL, Entry, RowError, Security, shown
+from closingbell.usecases.imports.entries import BUY, SELL, Entry, RowError, Security, shown
 from closingbell.usecases.imports.values import as_money, fitting
 
 _NOTE_LIMIT = 200
 _MONEY_STEP = Decimal(1).scaleb(-MONEY_SCALE)
+_QUANTITY_STEP = Decimal(1).scaleb(-QUANTITY_SCALE)
 _PRICE_STEP = Decimal(1).scaleb(-PRICE_SCALE)
 
 
@@ -64,6 +65,15 @@ def as_quantity(value: Decimal | None, *, what: str = "number of shares") -> Dec
     return fitting(abs(value), QUANTITY_SCALE, what=what)
 
 
+def to_quantity(value: Decimal) -> Decimal:
+    """Shares with the decimals that are kept, where a program states more of them."""
+    if abs(value) >= Decimal(10) ** 12:
+        raise RowError(f"number of shares {value:f} is too large")
+    with localcontext() as context:
+        context.prec = 50
+        return value.quantize(_QUANTITY_STEP, ROUND_HALF_EVEN) if value % _QUANTITY_STEP else value
+
+
 def settled_trade(
     *,
     line: int,
@@ -86,6 +96,8 @@ def settled_trade(
     Its price is the stated one where that is in the currency of the total, else what the total comes to per share;
     ``amount`` keeps the exact sum either way.
     """
+    if kind == BUY and quantity < 0:
+        raise RowError(f"a purchase of {quantity.normalize():f} shares: is it one, or a sale?")
     shares = as_quantity(quantity)
     amount = total + fee + tax if kind == SELL else total - fee - tax
     broker_amount(amount, what="the total without fees")

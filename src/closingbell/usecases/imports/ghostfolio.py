@@ -10,7 +10,15 @@ from decimal import Decimal
 from typing import Any
 
 from closingbell.domain.money import major_unit
-from closingbell.usecases.imports.building import as_note, as_quantity, broker_amount, cash, rounded_price, to_money
+from closingbell.usecases.imports.building import (
+    as_note,
+    as_quantity,
+    broker_amount,
+    cash,
+    rounded_price,
+    to_money,
+    to_quantity,
+)
 from closingbell.usecases.imports.entries import (
     BUY,
     DIVIDEND,
@@ -36,6 +44,8 @@ TITLE = "Ghostfolio: activities as JSON (Export) or CSV"
 
 _ARRAY = re.compile(r'"(?:activities|orders)"\s*:\s*\[')
 _DIGITS = 40
+# Ghostfolio computes in binary floating point: 0.1 + 0.2 is written as 0.30000000000000004.
+_NOISE = Decimal("1e-14")
 _COMMA = re.compile(r"\s*,?\s*")
 # Field of an activity -> the columns that the CSV may call it, lower case.
 _COLUMNS: dict[str, tuple[str, ...]] = {
@@ -154,20 +164,25 @@ def _read_activity(line: int, fields: Mapping[str, str]) -> Entry:
     currency = read_currency(currency)
     price = POINT.read(fields["unitPrice"] or "0", what="unit price") / per_unit
     quantity = POINT.read(fields["quantity"] or "0", what="quantity")
+    if quantity < 0 and kind != SELL:
+        raise RowError(f"a {kind} of {quantity.normalize():f} shares: is it one, or a SELL?")
     fee = to_money(POINT.read(fields["fee"] or "0", what="fee") / per_unit, what="fee")
+    if fee < 0:
+        raise RowError(f"fee must not be negative, it is {fee.normalize():f}")
     note, key = as_note(fields["comment"]), fields["id"].strip() or None
     if kind in {FEE, INTEREST}:
         amount = price * quantity - fee if kind == INTEREST else price * quantity + fee
         return cash(line, kind, day, to_money(amount, what="amount"), currency, note=note, broker_key=key)
     if not quantity:
         raise LeftOutError("a plan of no shares")
+    shares = to_quantity(quantity)
     return Entry(
         (line,),
         kind,
         day,
         currency,
         security=_security(fields),
-        quantity=as_quantity(quantity),
+        quantity=as_quantity(shares),
         price=rounded_price(price) if kind != DIVIDEND else None,
         amount=broker_amount(to_money(price * quantity, what="dividend"), what="dividend")
         if kind == DIVIDEND
@@ -176,7 +191,7 @@ def _read_activity(line: int, fields: Mapping[str, str]) -> Entry:
         executed_at=executed_at,
         broker_key=key,
         note=note,
-        doubt=_doubt(executed_at),
+        doubt=_doubt(executed_at) or _cut(quantity, shares),
     )
 
 
@@ -185,6 +200,13 @@ def _doubt(executed_at: datetime | None) -> str:
     if executed_at is None or executed_at.minute or executed_at.hour not in {22, 23}:
         return ""
     return f"{executed_at:%Y-%m-%d %H:%M} UTC may stand for midnight of the next day; it is counted as it stands"
+
+
+def _cut(stated: Decimal, kept: Decimal) -> str:
+    """What is to be said where shares were rounded by more than a program's own arithmetic is off."""
+    if abs(stated - kept) <= abs(stated) * _NOISE:
+        return ""
+    return f"{stated.normalize():f} shares are kept as {kept.normalize():f}, with ten decimals"
 
 
 def _security(fields: Mapping[str, str]) -> Security:

@@ -10,7 +10,7 @@ from datetime import date, datetime
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
-from closingbell.domain.money import MONEY_SCALE, PRICE_SCALE, QUANTITY_SCALE, parse_decimal
+from closingbell.domain.money import MONEY_SCALE, PRICE_SCALE, QUANTITY_SCALE, minor_decimals, parse_decimal
 from closingbell.domain.orders import CASH_MOVES
 from closingbell.usecases.imports.building import as_note
 from closingbell.usecases.imports.entries import (
@@ -219,8 +219,9 @@ def _payment(row: dict[str, str]) -> tuple[Decimal | None, None, Decimal]:
     if amount is None:
         if not row["price"]:
             raise RowError("price must hold the payment per share, or amount the whole of it")
-        # Paid in whole cents, whatever is declared per share.
-        amount = (_price_per_share(row) * (shares or 1)).quantize(Decimal("0.01"), ROUND_HALF_UP)
+        # Paid in whole coins, whatever is declared per share.
+        coin = Decimal(1).scaleb(-minor_decimals(_currency(row, "currency")))
+        amount = (_price_per_share(row) * (shares or 1)).quantize(coin, ROUND_HALF_UP)
     if amount <= 0:
         raise RowError("the payment must be above zero")
     return shares, None, amount
