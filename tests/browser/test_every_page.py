@@ -23,6 +23,10 @@ RULES = {
 _ALIKE = tuple(f"/records/{kind}" for kind in ("people", "accounts", "ledger", "payments", "runs"))
 NOT_PAGES = ("/assets", "/healthz", "/readyz", "/metrics", "/api", "/sign-out", "/static", *_ALIKE)
 
+# A row of a table is read at a glance: on a phone a column that wraps after every word would make it a screen high.
+TALLEST_ROW = "Math.max(0, ...[...document.querySelectorAll('.scroll tr')].map((row) => row.offsetHeight))"
+MOST_ROW_PX = 260
+
 AT = datetime(2012, 11, 30, 21, 31, tzinfo=UTC)
 # What is not there must look like a page too: a way past the second factor by mail is one such.
 NOT_THERE = {"/nowhere", "/tf-rescue"}
@@ -112,6 +116,9 @@ def test_every_page_fits_and_is_accessible(filled: Served, chromium: Browser, pa
                 too_wide = one.evaluate("document.documentElement.scrollWidth - window.innerWidth")
                 if too_wide > 0:
                     wrong.append(f"{where}: {too_wide} px too wide")
+                tallest = one.evaluate(TALLEST_ROW)
+                if tallest > MOST_ROW_PX:
+                    wrong.append(f"{where}: a row is {tallest} px high")
                 wrong += [f"{where}: {said}" for said in layouts.look(one, address, theme=theme, width=width)]
                 if PICTURES:
                     continue
@@ -132,3 +139,15 @@ def test_the_charts_of_a_company_and_of_an_account_are_drawn(filled: Served, pag
     expect(page.locator("[data-portfolio-chart] .scatterlayer .trace")).to_have_count(1)
     # Gross and net.
     expect(page.locator("[data-income] .barlayer .trace")).to_have_count(2)
+
+    # A window that changes, or a phone that is turned, cuts nothing off.
+    for path, size in (("portfolio/1", (1440, 1800)), ("portfolio/1", (390, 700)), ("companies/AAPL", (700, 390))):
+        page.goto(f"{filled.url}/{path}")
+        expect(page.locator(".chart .main-svg").first).to_be_attached()
+        page.set_viewport_size({"width": size[0], "height": size[1]})
+        page.wait_for_timeout(1000)
+        sizes = page.evaluate(
+            "[...document.querySelectorAll('.chart')].map((place) => [place.querySelector('.main-svg').clientHeight,"
+            " place.offsetHeight])"
+        )
+        assert [drawn for drawn, _ in sizes] == [given for _, given in sizes], (path, size)

@@ -124,9 +124,10 @@ def in_words(ahead_s: float) -> str:
     return f"in {hours} h" if hours < 48 else f"in {hours // 24} days"
 
 
-def day(on: date | None, otherwise: str = "none") -> str:
-    """``Fri 2012-11-30``."""
-    return otherwise if on is None else f"{on:%a %Y-%m-%d}"
+def day(on: date | None, otherwise: str = "none") -> Markup | str:
+    """``Fri 2012-11-30``, on one line."""
+    # Digits and letters only: nothing to escape.
+    return otherwise if on is None else Markup(f'<span class="when">{on:%a %Y-%m-%d}</span>')  # noqa: S704
 
 
 def count(value: int | None) -> str:

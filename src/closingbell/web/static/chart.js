@@ -33,7 +33,6 @@ function draw(told) {
     },
   ];
   plot(place, traces, {
-    height: 460,
     // As names, not as dates: days without a session leave no hole.
     xaxis: { type: "category", rangeslider: { visible: false }, anchor: "y2" },
     yaxis: { domain: [0.26, 1], title: { text: told.currency ?? "" } },

@@ -6,7 +6,7 @@ export function colours() {
   return { ink: named("--ink"), line: named("--line"), ground: named("--raised"), up: named("--good"), down: named("--bad"), dim: named("--dim"), accent: named("--accent"), link: named("--link") };
 }
 
-// Plots into a place; `layout` adds to what all charts have.
+// Plots into a place, as high as the place is, also when the window changes; `layout` adds to what all charts have.
 export function plot(place, traces, { xaxis = {}, yaxis = {}, ...layout }) {
   const tint = colours();
   const axis = { gridcolor: tint.line, zerolinecolor: tint.line, linecolor: tint.line };

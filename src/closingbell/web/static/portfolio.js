@@ -20,7 +20,7 @@ function drawWorth(told) {
         line: { color: tint.link, width: 2 }, marker: { color: tint.link, size: 9 }, hovertemplate: `%{y:,.2f} ${told.currency}`,
       },
     ],
-    { height: 320, xaxis: { type: "date" }, yaxis: { title: { text: told.currency }, tickformat: ",~r" } },
+    { xaxis: { type: "date" }, yaxis: { title: { text: told.currency }, tickformat: ",~r" } },
   );
 }
 
@@ -36,7 +36,7 @@ function drawIncome({ months, of }) {
     { type: "bar", name: several ? `Net ${currency}` : "Net", x: months, y: net, marker: { color: tint.up }, hovertemplate: `%{y:,.2f} ${currency}` },
   ]);
   plot(income, bars, {
-    height: 260, showlegend: true, legend: { orientation: "h", x: 0, y: 1.15 }, barmode: "group", bargap: 0.35,
+    showlegend: true, legend: { orientation: "h", x: 0, y: 1.15 }, barmode: "group", bargap: 0.35,
     xaxis: { type: "category" }, yaxis: { title: { text: several ? "" : Object.keys(of)[0] }, tickformat: ",~r" },
   });
 }
