@@ -163,6 +163,18 @@ def test_a_run_counts_all_that_ended_alike_and_names_the_first(site: Site, monke
     assert "IBM 2/2" not in run
 
 
+def test_a_symbol_leads_to_its_company_for_those_who_may_look_at_it(site: Site) -> None:
+    site.house.orders("2012-09-04,BUY,AAPL,20,675.00,4.95,USD")
+    site.house.run()
+    link = 'href="/companies/AAPL"'
+    viewer = site.as_("viewer")
+    assert [link in viewer.text(path) for path in ("/runs/1", "/dividends", "/dividends/1")] == [True] * 3
+
+    for role, leads in (("viewer", True), ("member", False)):
+        assert site.house.command("accounts", "give", "Ann", f"{role}@example.org").exit_code == 0
+        assert (link in site.as_(role).text("/portfolio/1")) is leads
+
+
 def test_runs_are_filtered(site: Site) -> None:
     site.house.hold("AAPL", since="2012-11-29")
     site.house.run()
