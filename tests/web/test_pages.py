@@ -1,13 +1,13 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import insert
+from sqlalchemy import insert, select
 
-from closingbell.models import AuditEntry, DatabaseMark, JobLog, JobRequest, JobState
+from closingbell.models import AuditEntry, DatabaseMark, JobLog, JobRequest, JobState, Notification, User
 from closingbell.stores import job_log
 from closingbell.stores.upsert import table_of
 from closingbell.usecases import people
@@ -239,6 +239,32 @@ def test_without_its_database_it_is_not_ready(site: Site) -> None:
     for path in Path(engine.url.database or "").parent.glob("closingbell.sqlite*"):
         path.write_bytes(b"no database" * 1000)
     assert_not_ready(site)
+
+
+def test_messages_are_read_a_page_at_a_time_to_the_oldest(site: Site) -> None:
+    viewer = site.as_("viewer")
+    at = site.context.clock.now()
+    with site.context.database.write() as connection:
+        [user_id] = connection.scalars(select(User.id).where(User.email == "viewer@example.org"))
+        rows = [
+            {"user_id": user_id, "type": "job_failed", "level": "ERROR", "title": f"No. {number}.", "body": "Why.",
+             "dedupe_key": str(number), "created_at": at - timedelta(minutes=number)}
+            for number in range(1, 104)
+        ]  # fmt: skip
+        connection.execute(insert(Notification), rows)
+
+    newest = viewer.text("/notifications?unread=1")
+    [older] = re.findall(r'href="([^"]+)">Older messages', newest)
+    oldest = plain_text(viewer.text(older.replace("&amp;", "&")))
+
+    assert ("No. 1." in newest, "No. 100." in newest, "No. 101." in newest) == (True, True, False)
+    assert [f"No. {number}." in oldest for number in (100, 101, 102, 103)] == [False, True, True, True]
+    assert "Older messages" not in oldest
+    # Who marks some as read goes on where they stood.
+    [first, *_] = re.findall(r'name="id" value="([0-9]+)"', viewer.text(older.replace("&amp;", "&")))
+    there = viewer.post(older.replace("&amp;", "&"), id=first).headers["Location"]
+    assert there == older.replace("&amp;", "&")
+    assert [f"No. {number}." in viewer.text(there) for number in (100, 101, 102, 103)] == [False, False, True, True]
 
 
 def test_health_is_told_to_anybody_and_no_more(site: Site) -> None:

@@ -75,7 +75,9 @@ def show_dividends() -> ResponseReturnValue:
         else:
             known = list_actions(context.database, first=today - RECENT, waiting_only=False)
         if state:
-            events = list_events(context.database, state, symbol=symbol or None, before_id=_before(), limit=LISTED + 1)
+            events = list_events(
+                context.database, state, symbol=symbol or None, before_id=seen_last(), limit=LISTED + 1
+            )
     except UsageError as refused:
         errors.append(str(refused))
     known.sort(key=lambda one: (one.ex_date, one.symbol), reverse=True)
@@ -169,7 +171,7 @@ def _find(action_id: int) -> ActionDetail:
 def _payments(action_id: int) -> list[PaymentView]:
     """What an action paid, the newest first: to everybody for administrators, to a viewer's own accounts for them."""
     database = current_context().database
-    wanted = PaymentFilter(action_id=action_id, with_reversed=True, before_id=_before())
+    wanted = PaymentFilter(action_id=action_id, with_reversed=True, before_id=seen_last())
     if right_of_user() >= Right.ADMINISTRATOR:
         return list_payments(database, wanted, limit=LISTED + 1)
     own = [
@@ -180,7 +182,7 @@ def _payments(action_id: int) -> list[PaymentView]:
     return sorted(own, key=lambda one: (one.value_date, one.id), reverse=True)
 
 
-def _before() -> int | None:
+def seen_last() -> int | None:
     """The last row that was seen of a list; None where it begins, or for what names no row."""
     seen = request.args.get("before", type=int)
     return seen if seen is not None and 0 < seen <= BIGINT_MAX else None

@@ -9,6 +9,7 @@ from flask_security import current_user
 from closingbell.jobs.context import current_context
 from closingbell.queries.notifications import has_any_of, list_notifications
 from closingbell.usecases.notifications import mark_read
+from closingbell.web.dividends import seen_last
 from closingbell.web.guard import Right, needs
 
 SHOWN = 100
@@ -22,12 +23,18 @@ def add_routes(pages: Blueprint) -> None:
 
 @needs(Right.MEMBER)
 def notifications() -> ResponseReturnValue:
-    """The newest messages of the person who asks."""
-    unread_only = request.args.get("unread") == "1"
+    """The newest messages of the person who asks, or those after one that was shown."""
+    unread_only, before = request.args.get("unread") == "1", seen_last()
     found = list_notifications(
-        current_context().database, user_id=current_user.id, unread_only=unread_only, limit=SHOWN
+        current_context().database, user_id=current_user.id, unread_only=unread_only, before_id=before, limit=SHOWN + 1
     )
-    return render_template("notifications.html", messages=found, unread_only=unread_only)
+    return render_template(
+        "notifications.html",
+        messages=found[:SHOWN],
+        unread_only=unread_only,
+        before=before,
+        older=found[SHOWN - 1].id if len(found) > SHOWN else None,
+    )
 
 
 @needs(Right.MEMBER)
@@ -39,4 +46,6 @@ def read_notifications() -> ResponseReturnValue:
     if sent and not has_any_of(context.database, ids, user_id=current_user.id):
         abort(404)
     mark_read(context, ids, user_id=current_user.id)
-    return redirect(url_for("pages.notifications"))
+    # Back to the messages that were shown, not to the newest.
+    unread = 1 if request.args.get("unread") == "1" else None
+    return redirect(url_for("pages.notifications", unread=unread, before=seen_last()))
