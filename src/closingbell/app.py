@@ -27,7 +27,7 @@ from closingbell.jobs.context import (
 from closingbell.jobs.registry import Registry, jobs_of
 from closingbell.providers.base import PriceProvider
 from closingbell.stores.database import Database, open_database
-from closingbell.stores.marks import require_tables
+from closingbell.stores.marks import require_this_version
 from closingbell.utils.clock import Clock
 
 if TYPE_CHECKING:
@@ -139,13 +139,16 @@ def _is_served_by_flask_run() -> bool:
 
 
 def start_scheduler_of(app: Flask) -> Scheduler:
-    """Start the application's scheduler and end it with the process; raise DatabaseNotReadyError without tables."""
+    """Start the application's scheduler and end it with the process.
+
+    Raise DatabaseNotReadyError without tables of this version.
+    """
     from closingbell.jobs.scheduler import Scheduler  # noqa: PLC0415  (keeps it out of every other command's start-up)
     from closingbell.utils.logs import configure_logs  # noqa: PLC0415  (keeps structlog out of start-up)
 
     context: JobContext = app.extensions[EXTENSION]
     configure_logs(context.settings.log_level, context.settings.log_format)
-    require_tables(context.database)
+    require_this_version(context.database)
     context = replace(context, application=app)
     scheduler = Scheduler(context, app.extensions[JOBS_EXTENSION])
     scheduler.start()

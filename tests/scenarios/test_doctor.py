@@ -10,13 +10,14 @@ from typing import Any
 
 import pytest
 from click.testing import Result
-from sqlalchemy import insert, update
+from sqlalchemy import insert, text, update
 
 from closingbell.domain.runs import RunEnd, RunStatus
 from closingbell.jobs.context import EXTENSION
 from closingbell.models import DatabaseMark, JobLog, JobState, Notification, SchedulerProcess, User
 from closingbell.queries.doctor import judge_clock, judge_sqlite
 from closingbell.stores import incidents
+from closingbell.stores.marks import newest_revision, read_revision
 from tests.app_fixtures import House
 
 NOW = "2012-11-30 16:31"
@@ -107,9 +108,41 @@ def test_database_that_does_not_answer_is_a_failure_that_names_no_password(house
 
 
 def test_tables_of_another_version_are_a_failure(home: House) -> None:
-    assert home.command("db", "downgrade", "0001").exit_code == 0
+    assert home.command("db", "downgrade").exit_code == 0
 
-    assert examine(home, "--offline")["tables"] == "fail: the tables are of another version"
+    said = examine(home, "--offline")["tables"]
+    before = f"{int(newest_revision()) - 1:04}"
+    assert said == f"fail: the tables are of revision {before}, this version works with {newest_revision()}"
+
+
+def test_nothing_is_served_on_tables_of_another_version(home: House) -> None:
+    with home.context.database.read() as connection:
+        head = read_revision(connection)
+    # What is told from the names of files is what the migrations themselves lead to.
+    assert head == newest_revision()
+    for revision, way_out in (
+        ("0001", "run: closingbell init-db"),
+        ("9999", "install the version of closingbell that made them, or a newer one"),
+    ):
+        with home.context.database.write() as connection:
+            connection.execute(text("UPDATE alembic_version SET version_num = :it"), {"it": revision})
+        refused = home.command("serve")
+        assert refused.exit_code == 1
+        told = f"the tables are of revision {revision}, this version works with {head}; {way_out}"
+        assert refused.stderr == f"error: {told}\n"
+
+
+def test_a_replayed_market_is_not_served_as_live_data_and_no_trace_is_printed(home: House) -> None:
+    with home.context.database.write() as connection:
+        connection.execute(insert(DatabaseMark).values(name="origin", value="live", marked_at=home.context.clock.now()))
+
+    refused = home.command("serve")
+
+    assert refused.exit_code == 1
+    assert refused.stderr == (
+        "error: this database holds live data and the settings are those of replay data; "
+        "name another database in DATABASE_URL, or correct YAHOO_BASE_URL and CLOSINGBELL_NOW\n"
+    )
 
 
 def test_no_scheduler_is_a_warning_unless_jobs_are_off(sqlite_url: str, houses: Houses) -> None:

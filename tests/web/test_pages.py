@@ -5,10 +5,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import insert, select
+from sqlalchemy import insert, select, text
 
 from closingbell.models import AuditEntry, DatabaseMark, JobLog, JobRequest, JobState, Notification, User
 from closingbell.stores import job_log
+from closingbell.stores.marks import newest_revision
 from closingbell.stores.upsert import table_of
 from closingbell.usecases import people
 from closingbell.web import looks, runs
@@ -220,9 +221,9 @@ def test_a_run_under_way_names_the_company_that_ended_last(site: Site) -> None:
     assert "2 of 5 companies, 0 failed, the last was IBM , – a second" in told
 
 
-def assert_not_ready(site: Site) -> None:
+def assert_not_ready(site: Site, why: str) -> None:
     response = site.browser().get("/readyz")
-    assert (response.status_code, response.get_data(as_text=True)) == (503, "not ready\n")
+    assert (response.status_code, response.get_data(as_text=True)) == (503, f"not ready: {why}\n")
     # It lives all the same: starting it anew would not help.
     assert site.browser().text("/healthz") == "ok\n"
 
@@ -230,7 +231,20 @@ def assert_not_ready(site: Site) -> None:
 def test_without_tables_it_is_not_ready(site: Site) -> None:
     with site.context.database.write() as connection:
         table_of(DatabaseMark).drop(connection)
-    assert_not_ready(site)
+    assert_not_ready(site, "the database has no tables yet; run: closingbell init-db")
+
+
+def test_with_tables_of_another_version_it_is_not_ready(site: Site) -> None:
+    known = newest_revision()
+    with site.context.database.write() as connection:
+        connection.execute(text("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL)"))
+        connection.execute(text("INSERT INTO alembic_version VALUES ('0001')"))
+    way_out = "run: closingbell init-db"
+    assert_not_ready(site, f"the tables are of revision 0001, this version works with {known}; {way_out}")
+
+    with site.context.database.write() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = :known"), {"known": known})
+    assert site.browser().text("/readyz") == "ready\n"
 
 
 def test_without_its_database_it_is_not_ready(site: Site) -> None:
@@ -238,7 +252,7 @@ def test_without_its_database_it_is_not_ready(site: Site) -> None:
     engine.dispose()
     for path in Path(engine.url.database or "").parent.glob("closingbell.sqlite*"):
         path.write_bytes(b"no database" * 1000)
-    assert_not_ready(site)
+    assert_not_ready(site, "the database does not answer")
 
 
 def test_messages_are_read_a_page_at_a_time_to_the_oldest(site: Site) -> None:

@@ -15,7 +15,7 @@ from closingbell.commands.output import Command
 from closingbell.errors import SettingsError, UsageError
 from closingbell.jobs.context import JOBS_EXTENSION, current_context
 from closingbell.jobs.registry import Registry
-from closingbell.stores.marks import require_tables
+from closingbell.stores.marks import require_origin, require_this_version
 from closingbell.usecases import control
 
 by_option = click.option("--by", default=getpass.getuser, help="Who asks; your user name unless told.")
@@ -98,7 +98,10 @@ def serve(host: str, port: int, workers: int) -> None:
     from closingbell.commands.serving import Server  # noqa: PLC0415  (keeps gunicorn out of the other commands)
 
     context = current_context()
-    require_tables(context.database)
+    # Here, where it is one line on the screen: in a worker it would end in a traceback.
+    require_this_version(context.database)
+    if context.settings.jobs_enabled:
+        require_origin(context.database, context.settings.origin)
     if context.settings.scheduler_api_enabled:
         require_way_in(context)
     # No connection may cross the fork.

@@ -37,7 +37,11 @@ Go on with the recorded market: in a second terminal
   {closingbell} replay --now 2012-12-03T16:31-05:00
 and here
   export YAHOO_BASE_URL=http://127.0.0.1:8765 CLOSINGBELL_NOW=2012-12-03T16:31-05:00
-  {closingbell} run-daily-price-update         one more session: 2012-12-03, and 2012-11-30 settles"""
+  {closingbell} run-daily-price-update         one more session: 2012-12-03, and 2012-11-30 settles
+  {closingbell} run-dividend-processor         pays what fell due
+  {closingbell} create-admin --link --email you@example.org
+  {closingbell} accounts give Demo you@example.org
+  {closingbell} serve                          the pages: open the link that create-admin printed"""
 
 
 @click.command(cls=Command)

@@ -27,7 +27,7 @@ from closingbell.queries.doctor import (
     guarded,
 )
 from closingbell.queries.provider_checks import judge_providers
-from closingbell.stores.marks import require_tables
+from closingbell.stores.marks import require_this_version
 from closingbell.usecases.providers import list_providers
 from closingbell.utils.logs import configure_logs
 
@@ -93,9 +93,10 @@ def _check_healthcheck(context: JobContext) -> Check:
 def _check_migrated(context: JobContext) -> Check:
     """Whether the tables are there and of this version."""
     try:
-        require_tables(context.database)
-    except DatabaseNotReadyError:
-        return Check("tables", FAIL, "the database has no tables yet", "closingbell init-db")
+        require_this_version(context.database)
+    except DatabaseNotReadyError as error:
+        message, _, way_out = str(error).partition("; ")
+        return Check("tables", FAIL, message, way_out.removeprefix("run: "))
     if alembic_for(current_app._get_current_object()).needs_upgrade():  # type: ignore[attr-defined]
         return Check("tables", FAIL, "the tables are of another version", "closingbell init-db")
     return Check("tables", OK, "of this version")

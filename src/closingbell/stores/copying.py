@@ -39,12 +39,6 @@ def one_look(database: Database) -> Iterator[Connection]:
             yield connection
 
 
-def read_revision(connection: Connection) -> str | None:
-    """The revision of the tables."""
-    found: str | None = connection.scalar(text("SELECT version_num FROM alembic_version"))
-    return found
-
-
 def read_rows(connection: Connection, table: Table) -> Iterator[list[Row]]:
     """The rows of a table by key, some thousand at a time; exact numbers as whole ones, days and instants as text."""
     names = _names(table)

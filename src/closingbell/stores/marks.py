@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, select
+from functools import cache
+from importlib import resources
+
+from sqlalchemy import Connection, select, text
 from sqlalchemy.exc import DBAPIError
 
 from closingbell.errors import DatabaseNotReadyError, OriginMismatchError
@@ -26,13 +29,54 @@ def require_tables(database: Database) -> None:
         raise
 
 
-def is_ready(database: Database) -> bool:
-    """Whether the database answers and has its tables."""
+@cache
+def newest_revision() -> str:
+    """The revision of this version's tables: the number that the name of its last migration begins with."""
+    files = resources.files("closingbell").joinpath("migrations").iterdir()
+    return max(file.name[:4] for file in files if file.name[:4].isdigit())
+
+
+def require_this_version(database: Database) -> None:
+    """Raise DatabaseNotReadyError with the way out when the tables are not there, or are another version's.
+
+    Tables without a revision were made in one go, as tests do, and are taken as they are.
+    """
+    require_tables(database)
+    found, known = _read_revision(database), newest_revision()
+    if found is None or found == known:
+        return
+    if found < known:
+        way_out = "run: closingbell init-db"
+    else:
+        way_out = "install the version of closingbell that made them, or a newer one"
+    raise DatabaseNotReadyError(f"the tables are of revision {found}, this version works with {known}; {way_out}")
+
+
+def read_revision(connection: Connection) -> str | None:
+    """The revision of the tables."""
+    found: str | None = connection.scalar(text("SELECT version_num FROM alembic_version"))
+    return found
+
+
+def _read_revision(database: Database) -> str | None:
     try:
-        require_tables(database)
-    except (DatabaseNotReadyError, DBAPIError):
-        return False
-    return True
+        with database.read() as connection:
+            return read_revision(connection)
+    except DBAPIError as error:
+        if is_of_another_version(error):
+            return None
+        raise
+
+
+def why_not_ready(database: Database) -> str | None:
+    """Why the database cannot be worked with, in words without a name or an address; None when it can."""
+    try:
+        require_this_version(database)
+    except DatabaseNotReadyError as error:
+        return str(error)
+    except DBAPIError:
+        return "the database does not answer"
+    return None
 
 
 def claim_origin(database: Database, origin: str, *, clock: Clock) -> None:

@@ -79,7 +79,7 @@ def _write(context: JobContext, packed: gzip.GzipFile) -> Backup:
     origin = marks.read_origin(context.database)
     counts: dict[str, int] = {}
     with copying.one_look(context.database) as connection:
-        revision = copying.read_revision(connection)
+        revision = marks.read_revision(connection)
         if revision is None:
             raise DatabaseNotReadyError("the database has no tables yet; run: closingbell init-db")
         made_at = context.wall.now().isoformat()
@@ -130,7 +130,7 @@ def restore(context: JobContext, path: Path) -> Backup:
     marks.require_tables(context.database)
     found = examine(path)
     with context.database.read() as connection:
-        filled, revision = copying.find_filled(connection), copying.read_revision(connection)
+        filled, revision = copying.find_filled(connection), marks.read_revision(connection)
     if filled:
         raise UsageError(
             f"this database is not empty ({', '.join(filled[:3])}): name a new one in DATABASE_URL, run "

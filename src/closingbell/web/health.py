@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Blueprint, Response
 
 from closingbell.jobs.context import current_context
-from closingbell.stores.marks import is_ready
+from closingbell.stores.marks import why_not_ready
 from closingbell.web.guard import Right, needs
 
 
@@ -23,7 +23,8 @@ def healthz() -> Response:
 
 @needs(Right.ANYBODY)
 def readyz() -> Response:
-    """200 when the database answers and has the tables of this version, else 503; says no more to strangers."""
-    if not is_ready(current_context().database):
-        return Response("not ready\n", status=503, content_type="text/plain")
+    """200 when the database answers and has the tables of this version, else 503 and which of the two is wrong."""
+    why_not = why_not_ready(current_context().database)
+    if why_not is not None:
+        return Response(f"not ready: {why_not}\n", status=503, content_type="text/plain")
     return Response("ready\n", content_type="text/plain")
