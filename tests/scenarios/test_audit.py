@@ -92,6 +92,29 @@ def test_entry_of_nobody_is_named(ann: House) -> None:
     assert found(ann)["orphans"] == ["the group gift (1 entries) belongs to no order and no payment"]
 
 
+def test_entry_with_the_number_of_a_payment_and_a_key_of_its_own_is_named(ann: House) -> None:
+    change(
+        ann,
+        "INSERT INTO ledger_entry (value_date, group_key, line, account_id, name, currency, amount, kind, posted_at,"
+        " payment_id) SELECT value_date, 'gift', 0, account_id, name, currency, amount, kind, posted_at, payment_id"
+        f" FROM ledger_entry WHERE id = {first_cash(ann, paid=True)}",
+    )
+
+    assert found(ann)["orphans"] == ["the group gift (1 entries) belongs to no order and no payment"]
+
+
+def test_entry_under_the_key_of_a_payment_is_counted_whatever_its_number(ann: House) -> None:
+    change(
+        ann,
+        "INSERT INTO ledger_entry (value_date, group_key, line, account_id, name, currency, amount, kind, posted_at)"
+        " SELECT value_date, group_key, 9, account_id, name, currency, amount, kind, posted_at FROM ledger_entry"
+        f" WHERE id = {first_cash(ann, paid=True)}",
+    )
+
+    (difference,) = found(ann)["payments"]
+    assert "Cash 106.00 USD, Receivable -53.00 USD in the ledger, and books Cash 53.00 USD" in difference
+
+
 def test_entries_and_payments_of_another_company_are_named(ann: House) -> None:
     change(ann, f"UPDATE ledger_entry SET company_id = 999 WHERE id = {first_cash(ann)}")
     change(

@@ -31,6 +31,8 @@ DIVIDEND = "Income:Dividend:"
 DEPOSITS = "Equity:Deposits"
 TRANSFERS = "Equity:Transfers"
 OPENING = "Equity:Opening"
+# What ends the key of the group that takes another one back.
+REVERSAL = ":reversal"
 
 _PER_UNIT = 10 ** (QUANTITY_SCALE + PRICE_SCALE)
 # A user's own entry of what a company paid -> the income it is.
@@ -120,7 +122,7 @@ def reversed_entries(entries: Iterable[Entry], *, value_date: date | None = None
     """The exact negative of ``entries``, on their own value dates unless told otherwise."""
     return [
         entry._replace(
-            value_date=value_date or entry.value_date, group_key=f"{entry.group_key}:reversal", amount=-entry.amount
+            value_date=value_date or entry.value_date, group_key=entry.group_key + REVERSAL, amount=-entry.amount
         )
         for entry in entries
     ]

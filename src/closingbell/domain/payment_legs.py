@@ -8,31 +8,36 @@ from datetime import date
 from closingbell.domain.actions import AcceptedKind, PayDateStatus
 from closingbell.domain.dividends import Amounts, converted, reinvest
 from closingbell.domain.payments import BookedLeg, Dividend, Holder, Leg, ShareEvent
-from closingbell.domain.rounding import Rounding
 
 
-def dividend_leg(
-    holder: Holder,
-    dividend: Dividend,
-    leg: Leg,
-    version: int,
-    quantity: int,
-    amounts: Amounts,
-    *,
-    tax_rate: int,
-    rounding: Rounding,
-    due_date: date,
+# The next two by place: one such row for each credit, and names cost more than all that is computed for it.
+def accrual_leg(
+    holder: Holder, dividend: Dividend, version: int, quantity: int, amounts: Amounts, tax_rate: int
 ) -> BookedLeg:
-    """An accrual, or a payment in the dividend's own currency."""
-    # By place: one such row for each credit, and names cost more than all that is computed for it.
+    """What is owed from the ex-date on."""
+    gross, tax, net = amounts
+    on = dividend.ex_date
     return BookedLeg(
-        dividend.id, holder.account_id, leg, version, dividend.kind, dividend.version,
-        quantity, dividend.amount, amounts.gross, amounts.tax, amounts.net, dividend.currency,
-        tax_rate, dividend.tax_rate is not None, rounding,
+        dividend.id, holder.account_id, Leg.ACCRUAL, version, dividend.kind, dividend.version,
+        quantity, dividend.amount, gross, tax, net, dividend.currency,
+        tax_rate, dividend.tax_rate is not None, holder.rounding,
         None, None, False,  # no exchange rate
-        amounts.net if leg is Leg.PAYMENT else 0, holder.currency,
+        0, holder.currency,  # no cash
         None, None,  # no price, no shares after it
-        due_date, due_date, dividend.pay.status.value,
+        on, on, str(dividend.pay.status),
+    )  # fmt: skip
+
+
+def payment_leg(holder: Holder, dividend: Dividend, accrual: BookedLeg, version: int, due_date: date) -> BookedLeg:
+    """What is paid of what is owed, in the dividend's own currency."""
+    return BookedLeg(
+        dividend.id, holder.account_id, Leg.PAYMENT, version, dividend.kind, dividend.version,
+        accrual.quantity, dividend.amount, accrual.gross, accrual.tax, accrual.net, dividend.currency,
+        accrual.tax_rate, dividend.tax_rate is not None, accrual.rounding,
+        None, None, False,  # no exchange rate
+        accrual.net, holder.currency,
+        None, None,  # no price, no shares after it
+        due_date, due_date, str(dividend.pay.status),
     )  # fmt: skip
 
 

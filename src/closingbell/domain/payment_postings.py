@@ -15,6 +15,7 @@ from closingbell.domain.ledger import (
     PAYABLE,
     PAYMENT_IN_LIEU,
     RECEIVABLE,
+    REVERSAL,
     SECURITIES,
     TRANSFERS,
     WITHHOLDING_TAX,
@@ -94,4 +95,15 @@ def postings_of(leg: BookedLeg) -> list[Posting]:
 
 def group_key(leg: BookedLeg) -> str:
     """What tells this leg's group of entries from any other, whoever books it."""
-    return f"d{leg.action_id}:{leg.account_id}:{leg.leg.value}{leg.version}"
+    return key_of(leg.action_id, leg.account_id, leg.leg, leg.version)
+
+
+def group_keys(leg: BookedLeg) -> tuple[str, str]:
+    """The groups of all entries that a leg can have: what it booked, and what took that back."""
+    key = group_key(leg)
+    return key, key + REVERSAL
+
+
+def key_of(action_id: int, account_id: int, leg: str, version: int) -> str:
+    """The key of a leg's group; short, because every entry has it, and its index too."""
+    return f"d{action_id}:{account_id}:{leg}{version}"

@@ -12,7 +12,7 @@ from closingbell.domain.actions import AcceptedKind
 from closingbell.domain.bookkeeping import CHANGED, NO_LONGER_ENTITLED, NO_PRICE, NO_RATE, NOT_YET, USERS_OWN
 from closingbell.domain.dividends import RATE_ONE, Amounts, converted, dividend_amounts
 from closingbell.domain.entitlements import FractionPolicy, PositionWalk, SplitStep, Trade, shown_quantity
-from closingbell.domain.payment_legs import books_the_same, dividend_leg, share_leg
+from closingbell.domain.payment_legs import accrual_leg, books_the_same, payment_leg, share_leg
 from closingbell.domain.payments import (
     BookedLeg,
     Changes,
@@ -28,7 +28,6 @@ from closingbell.domain.payments import (
     UserDividend,
     Wait,
 )
-from closingbell.domain.rounding import Rounding
 from closingbell.domain.share_events import cash_in_lieu
 from closingbell.domain.shares_for_cash import SharesForCash
 
@@ -137,9 +136,8 @@ class _Reconciler(SharesForCash):
             return booked
         rate = self._tax_rate(dividend, quantity)
         amounts = dividend_amounts(quantity, dividend.amount, dividend.currency, rate, self.holder.rounding)
-        fresh = self._leg(
-            dividend, Leg.ACCRUAL, quantity, amounts, rate, self.holder.rounding, due_date=dividend.ex_date
-        )
+        version = self._next_version(dividend.id, Leg.ACCRUAL)
+        fresh = accrual_leg(self.holder, dividend, version, quantity, amounts, rate)
         return booked if booked is not None and books_the_same(booked, fresh, with_kind=True) else fresh
 
     def _is_accrual_right(self, dividend: Dividend, quantity: int, booked: BookedLeg) -> bool:
@@ -166,16 +164,14 @@ class _Reconciler(SharesForCash):
         assert due is not None
         if paid is not None and self._is_payment_right(dividend, accrual, paid):
             return paid
-        amounts = Amounts(accrual.gross, accrual.tax, accrual.net)
-        fresh = self._leg(
-            dividend, Leg.PAYMENT, accrual.quantity, amounts, accrual.tax_rate, accrual.rounding, due_date=due
-        )
+        fresh = payment_leg(self.holder, dividend, accrual, self._next_version(dividend.id, Leg.PAYMENT), due)
         if self.holder.currency != dividend.currency:
             rate = self._exchange_rate(dividend, due)
             if rate is None:
                 what = f"{NO_RATE} from {dividend.currency} to {self.holder.currency} for {due}"
                 self.changes.waiting.append(Wait(dividend.id, Leg.PAYMENT, what))
                 return None
+            amounts = Amounts(accrual.gross, accrual.tax, accrual.net)
             cash = converted(amounts, rate[0], self.holder.currency, accrual.rounding).net
             fresh = fresh._replace(
                 cash=cash,
@@ -291,24 +287,6 @@ class _Reconciler(SharesForCash):
         version = self._next_version(event.split.action_id, leg)
         return share_leg(
             self.holder, event, leg, version, currency=self.company.currency, quantity=quantity, after=after
-        )
-
-    # --- Writing down.
-
-    def _leg(
-        self,
-        dividend: Dividend,
-        leg: Leg,
-        quantity: int,
-        amounts: Amounts,
-        rate: int,
-        rounding: Rounding,
-        *,
-        due_date: date,
-    ) -> BookedLeg:
-        version = self._next_version(dividend.id, leg)
-        return dividend_leg(
-            self.holder, dividend, leg, version, quantity, amounts, tax_rate=rate, rounding=rounding, due_date=due_date
         )
 
 

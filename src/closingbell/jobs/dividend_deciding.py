@@ -27,6 +27,7 @@ from closingbell.jobs.dividend_books import CompanyFacts
 from closingbell.stores.dividend_progress import StoredState, Waiting
 
 _DAY = timedelta(days=1)
+_BRINGS_SHARES = frozenset({Leg.DRIP, Leg.SCRIP})
 
 
 @dataclass(slots=True)
@@ -126,7 +127,7 @@ def _is_late(facts: CompanyFacts, wait: Wait) -> bool:
 
 def _look_again(decision: Decision, facts: CompanyFacts, changes: Changes) -> None:
     """Have actions looked at again that came after shares were bought which nobody counted for them."""
-    moved = [leg for leg in changes.bookings if leg.leg is Leg.DRIP or leg.leg is Leg.SCRIP]
+    moved = [leg for leg in changes.bookings if leg.leg in _BRINGS_SHARES]
     moved += [one.booked for one in changes.reversals if one.booked.leg is Leg.SCRIP]
     if not moved:
         return

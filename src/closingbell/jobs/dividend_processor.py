@@ -165,6 +165,28 @@ class _Tally:
     touched: set[int] = field(default_factory=set)
 
 
+@dataclass(frozen=True, slots=True)
+class _Done:
+    """What was written for one company: payments booked and taken back, cash moved, companies whose shares did."""
+
+    waiting: Waiting
+    booked: int
+    reversed: int
+    moved: Moved
+    touched: set[int]
+    has_changes: bool
+
+
+def _summed(decision: Decision) -> _Done:
+    moved = Moved()
+    booked = reversed_ = 0
+    for _, changes in decision.changes:
+        moved.add(changes)
+        booked += sum([leg.leg is Leg.PAYMENT for leg in changes.bookings])
+        reversed_ += sum([one.booked.leg is Leg.PAYMENT for one in changes.reversals])
+    return _Done(decision.waiting, booked, reversed_, moved, decision.touched, bool(decision.changes))
+
+
 def _carry_out_groups(
     context: JobContext,
     run: Run,
@@ -175,18 +197,17 @@ def _carry_out_groups(
     """Decide and write, group by group; the companies of which spin-offs moved shares, to be looked at again."""
     now = context.clock.now()
     touched: set[int] = set()
-    for group, decisions in _carried_out(context, run, groups, selection):
+    for group, done in _carried_out(context, run, groups, selection):
         tally.looked_at += len(group)
         marked = {waiting.company_id for waiting in group if waiting.is_marked or _is_due(waiting, now)}
-        for decision in decisions:
-            tally.booked += sum(leg.leg is Leg.PAYMENT for _, c in decision.changes for leg in c.bookings)
-            tally.reversed += sum(one.booked.leg is Leg.PAYMENT for _, c in decision.changes for one in c.reversals)
-            for _, changes in decision.changes:
-                tally.moved.add(changes)
-            touched |= decision.touched
-            tally.touched |= decision.touched
-            if decision.changes and decision.waiting.company_id not in marked:
-                tally.unmarked[decision.waiting.company_id] = decision.waiting.symbol
+        for one in done:
+            tally.booked += one.booked
+            tally.reversed += one.reversed
+            tally.moved.include(one.moved)
+            touched |= one.touched
+            tally.touched |= one.touched
+            if one.has_changes and one.waiting.company_id not in marked:
+                tally.unmarked[one.waiting.company_id] = one.waiting.symbol
         tally.stored = _store_items(context, run, tally.stored)
     return touched
 
@@ -245,16 +266,18 @@ def _decide(
 
 def _carried_out(
     context: JobContext, run: Run, groups: Iterable[Sequence[Waiting]], selection: DividendSelection
-) -> Iterator[tuple[Sequence[Waiting], list[Decision]]]:
+) -> Iterator[tuple[Sequence[Waiting], list[_Done]]]:
     """Groups and what was booked for each, on a server some under way at a time: one is decided, others are written.
 
     No two groups share a company, so that none waits for another's turn. SQLite has one writer, which works in this
     process: two threads were no faster there.
     """
 
-    def carry_out(group: Sequence[Waiting]) -> tuple[Sequence[Waiting], list[Decision]]:
+    def carry_out(group: Sequence[Waiting]) -> tuple[Sequence[Waiting], list[_Done]]:
         run.check()
-        return group, _carry_out_group(context, run, group, selection)
+        # A group's decisions are some hundred thousand objects: all are gone again before anybody looks for cycles.
+        with cycles_kept():
+            return group, _carry_out_group(context, run, group, selection)
 
     if context.database.dialect == "sqlite":
         return map(carry_out, groups)
@@ -263,12 +286,10 @@ def _carried_out(
 
 def _carry_out_group(
     context: JobContext, run: Run, group: Sequence[Waiting], selection: DividendSelection
-) -> list[Decision]:
+) -> list[_Done]:
     """Write some companies' decisions together; one by one where that cannot be, and a bad one alone fails."""
     try:
-        with cycles_kept():
-            decisions = [decision for decision, _ in _decide(context, group, selection)]
-        return _write_all(context, run, decisions, selection)
+        return _write_all(context, run, [one for one, _ in _decide(context, group, selection)], selection)
     except RunStoppedError:
         raise
     except BooksChangedError:
@@ -276,13 +297,13 @@ def _carry_out_group(
     except Exception as error:
         if isinstance(error, DBAPIError) and error.connection_invalidated:
             raise
-    done: list[Decision] = []
+    done: list[_Done] = []
     for waiting in group:
         done += _carry_out_one(context, run, waiting, selection)
     return done
 
 
-def _carry_out_one(context: JobContext, run: Run, waiting: Waiting, selection: DividendSelection) -> list[Decision]:
+def _carry_out_one(context: JobContext, run: Run, waiting: Waiting, selection: DividendSelection) -> list[_Done]:
     for left in reversed(range(TRIES)):
         try:
             again = _read_again(context, waiting)
@@ -317,11 +338,8 @@ def _fail(run: Run, waiting: Waiting, kind: str, message: str) -> None:
     )
 
 
-def _write_all(
-    context: JobContext, run: Run, decisions: list[Decision], selection: DividendSelection
-) -> list[Decision]:
-    with cycles_kept():
-        write_decisions(context, run, decisions, finishes=selection.as_of is None)
+def _write_all(context: JobContext, run: Run, decisions: list[Decision], selection: DividendSelection) -> list[_Done]:
+    write_decisions(context, run, decisions, finishes=selection.as_of is None)
     for decision in decisions:
         count = sum(len(changes.bookings) + len(changes.reversals) for _, changes in decision.changes)
         if count:
@@ -329,4 +347,4 @@ def _write_all(
             run.items.append(
                 ItemOutcome(waiting.symbol, waiting.company_id, Outcome.STORED, count, count, stored_count=count)
             )
-    return decisions
+    return [_summed(decision) for decision in decisions]

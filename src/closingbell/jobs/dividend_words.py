@@ -29,18 +29,27 @@ class Moved:
 
     def add(self, changes: Changes) -> None:
         """Count one account's changes."""
-        paid = {leg.action_id for leg in changes.bookings if leg.leg is Leg.PAYMENT}
+        bought = []
         for leg in changes.bookings:
             if leg.leg in _IN_SHARES:
-                of = self.reinvested if leg.action_id in paid else self.reinvested_late
-                of[leg.cash_currency] -= leg.cash
-            else:
+                bought.append(leg)
+            elif leg.cash:
                 self.cash[leg.cash_currency] += leg.cash
+        for leg in bought:
+            is_paid_now = any(one.leg is Leg.PAYMENT and one.action_id == leg.action_id for one in changes.bookings)
+            of = self.reinvested if is_paid_now else self.reinvested_late
+            of[leg.cash_currency] -= leg.cash
         for one in changes.reversals:
             if one.booked.leg in _IN_SHARES:
                 self.reinvested[one.booked.cash_currency] += one.booked.cash
             else:
                 self.cash[one.booked.cash_currency] -= one.booked.cash
+
+    def include(self, other: Moved) -> None:
+        """Count what was counted elsewhere."""
+        self.cash.update(other.cash)
+        self.reinvested.update(other.reinvested)
+        self.reinvested_late.update(other.reinvested_late)
 
     def in_words(self) -> str:
         """``53.00 USD, 52.98 USD of it reinvested``; empty where no cash moves."""

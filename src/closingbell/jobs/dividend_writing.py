@@ -113,9 +113,10 @@ def _write(
     for decision, _, changes in batch.accounts:
         reversals += changes.reversals
         children |= decision.children
+        company_id = decision.waiting.company_id
         for leg in changes.bookings:
             of_order = spun if leg.leg in ORDERED else bought if leg.leg is Leg.DRIP else legs
-            of_order.append((decision.waiting.company_id, leg))
+            of_order.append((company_id, leg))
     children |= {leg.action_id: company_id for company_id, leg in spun if leg.leg is Leg.SCRIP}
     payments.store_reversals(connection, reversals, now=now, run_id=run.id)
     spin_offs.take_back(connection, reversals, by=run.job_name, now=now)

@@ -29,7 +29,7 @@ class DividendPayment(Base):
         MYSQL,
     )
 
-    id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    id: Mapped[int] = mapped_column(BigId, primary_key=True, autoincrement=False)
     value_date: Mapped[date]
     corporate_action_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("corporate_action.id"))
     # No key: it is the corporate action's, which has one; audit compares them.

@@ -29,7 +29,6 @@ class LedgerEntry(Base):
         Index("ix_ledger_entry_balance", "account_id", "name", "currency", "value_date", "amount"),
         # Most entries are of dividends and have none.
         Index("ix_ledger_entry_order_id", "order_id", sqlite_where=_IS_OF_ORDER, postgresql_where=_IS_OF_ORDER),
-        Index("ix_ledger_entry_payment_id", "payment_id"),
         MYSQL,
     )
 
@@ -46,6 +45,7 @@ class LedgerEntry(Base):
     # No key: it is the company of the order or payment, which have one; audit compares them.
     company_id: Mapped[int | None] = mapped_column(BigInteger)
     order_id: Mapped[int | None] = mapped_column(BigInteger, ForeignKey("orders.id"))
+    # No index, which half a million entries would pay for: a payment's entries are found by the keys of its groups.
     payment_id: Mapped[int | None] = mapped_column(BigInteger)
 
 

@@ -9,9 +9,9 @@ from decimal import Decimal
 
 from sqlalchemy import Connection, and_, func, or_, select, text
 
-from closingbell.domain.ledger import CASH, BookableOrder, Entry, entries_of
+from closingbell.domain.ledger import CASH, REVERSAL, BookableOrder, Entry, entries_of
 from closingbell.domain.money import MONEY_SCALE, from_scaled, plain
-from closingbell.domain.payment_postings import postings_of
+from closingbell.domain.payment_postings import group_keys, postings_of
 from closingbell.domain.run_totals import RUNS
 from closingbell.models import Company, CorporateActionRow, DividendPayment, JobLog, LedgerEntry, Order
 from closingbell.models.append_only import trigger_names
@@ -89,9 +89,10 @@ def _payments(connection: Connection) -> Iterator[str]:
     first = 0
     while legs := payments.load_numbered(connection, first, _AT_ONCE):
         first = legs[-1][0].id + 1
+        keys = {key: leg.id for leg, _ in legs for key in group_keys(leg)}
         booked: dict[int, list[Entry]] = defaultdict(list)
-        for entry in ledger.load_entries(connection, payment_ids=[leg.id for leg, _ in legs]):
-            booked[entry.payment_id or 0].append(entry)
+        for entry in ledger.load_entries(connection, group_keys=list(keys)):
+            booked[keys[entry.group_key]].append(entry)
         for leg, is_active in legs:
             expected: dict[tuple[str, str], int] = defaultdict(int)
             for name, currency, amount in postings_of(leg) if is_active else []:
@@ -107,7 +108,8 @@ def _spin_offs(connection: Connection) -> Iterator[str]:
 
 
 def _orphans(connection: Connection) -> Iterator[str]:
-    """Entries that neither an order nor a payment stands for."""
+    """Entries that neither an order nor a payment stands for, by number, and for a payment by the group's key, too."""
+    key = payments.group_key_in_sql()
     query = (
         select(_ENTRY.group_key, func.count())
         .select_from(table_of(LedgerEntry))
@@ -116,6 +118,8 @@ def _orphans(connection: Connection) -> Iterator[str]:
             or_(
                 and_(_ENTRY.order_id.is_(None), _ENTRY.payment_id.is_(None)),
                 and_(_ENTRY.payment_id.is_not(None), _LEG.id.is_(None)),
+                # ``_payments`` looks at entries of such keys.
+                _ENTRY.group_key.not_in((key, key + REVERSAL)),
             )
         )
         .group_by(_ENTRY.group_key)

@@ -11,7 +11,7 @@ from typing import Literal, NamedTuple
 
 from sqlalchemy import Connection, or_, select
 
-from closingbell.domain.ledger import CASH, DIVIDEND, INCOME, INTEREST, PAYMENT_IN_LIEU, WITHHOLDING_TAX
+from closingbell.domain.ledger import CASH, DIVIDEND, INCOME, INTEREST, PAYMENT_IN_LIEU, REVERSAL, WITHHOLDING_TAX
 from closingbell.domain.payments import Leg
 from closingbell.models import DividendPayment, LedgerEntry
 from closingbell.queries.portfolio import chosen_accounts, load_names
@@ -24,7 +24,6 @@ BY: tuple[By, ...] = ("month", "company", "account")
 
 _ENTRY = table_of(LedgerEntry).c
 _LEG = table_of(DividendPayment).c
-_REVERSAL = ":reversal"
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,6 +203,6 @@ def _paid(connection: Connection, account_ids: Sequence[int]) -> Iterator[_Part]
         # A return of capital is no income.
         if kind == "RETURN_OF_CAPITAL":
             continue
-        sign = -1 if group_key.endswith(_REVERSAL) else 1
+        sign = -1 if group_key.endswith(REVERSAL) else 1
         called = "DIVIDEND" if gross >= 0 else "IN_LIEU"
         yield _Part(day, account_id, company_id, called, currency, sign * gross, sign * tax)

@@ -9,12 +9,14 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
-from sqlalchemy import Connection, Select, select
+from sqlalchemy import Connection, Row, Select, select
 
 from closingbell.domain.actions import AcceptedAction
 from closingbell.domain.entitlements import FractionPolicy, PositionWalk, Split, Trade
+from closingbell.domain.ledger import REVERSAL
 from closingbell.domain.money import QUANTITY_SCALE, from_scaled
 from closingbell.domain.orders import SHARE_MOVES
+from closingbell.domain.payment_postings import key_of
 from closingbell.errors import UnknownPaymentError
 from closingbell.models import (
     Account,
@@ -284,7 +286,7 @@ def explain_payment(database: Database, payment_id: int) -> Explanation:
             order_id=row.order_id,
             versions=_versions(connection, view.action_id, row.account_id),
             action_versions=_action_versions(connection, view.action_id),
-            entries=_entries(connection, payment_id, row.order_id),
+            entries=_entries(connection, row),
             linked_order_id=_linked(connection, view.action_id, row.account_id),
         )
 
@@ -369,11 +371,13 @@ def _action_versions(connection: Connection, action_id: int) -> tuple[ActionVers
     return tuple(ActionVersion(*found) for found in rows)
 
 
-def _entries(connection: Connection, payment_id: int, order_id: int | None) -> tuple[BookedEntry, ...]:
+def _entries(connection: Connection, payment: Row[Any]) -> tuple[BookedEntry, ...]:
+    """What a payment booked, what took that back, and what its order booked."""
     row = table_of(LedgerEntry).c
-    which = row.payment_id == payment_id
-    if order_id is not None:
-        which = which | (row.order_id == order_id)
+    key = key_of(payment.corporate_action_id, payment.account_id, payment.leg, payment.version)
+    which = row.group_key.in_((key, key + REVERSAL))
+    if payment.order_id is not None:
+        which = which | (row.order_id == payment.order_id)
     query = select(row.value_date, row.name, row.amount, row.currency, row.posted_at).where(which).order_by(row.id)
     return tuple(BookedEntry(*found) for found in connection.execute(query))
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 import os
 import re
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime
 from functools import lru_cache
-from operator import itemgetter
+from itertools import chain
 from pathlib import Path
 from typing import Any, cast
 
-from sqlalchemy import BigInteger, Boolean, Connection, Date, SmallInteger, String, Table
+from sqlalchemy import BigInteger, Boolean, Column, Connection, Date, SmallInteger, String, Table
 from sqlalchemy.exc import DatabaseError, DBAPIError, IntegrityError
 
 from closingbell.models.base import Base
@@ -23,6 +23,8 @@ from closingbell.utils.clock import require_aware
 
 # Below this many rows the driver's executemany is as fast as anything.
 BULK_FROM = 1_000
+# The most that any SQLite of ours binds in one statement.
+_SQLITE_BINDS = 32_766
 _DUPLICATE_KEY = 1062
 _UNIQUE_VIOLATION = "23505"
 _ESCAPES = str.maketrans({"\\": r"\\", "\t": r"\t", "\n": r"\n", "\0": r"\0"})
@@ -61,6 +63,41 @@ def insert_raw(
     if _server_takes_files(connection):
         return _load_file(connection, table, columns, rows, must_be_new=must_be_new)
     return _execute_many(connection, table, columns, rows, must_be_new=must_be_new)
+
+
+def insert_columns(connection: Connection, model: type[Base], columns: Mapping[str, Sequence[Any]]) -> None:
+    """Insert new raw rows that are told as columns, at least one row; a taken key is an IntegrityError."""
+    if connection.dialect.name == "sqlite":
+        _insert_on_sqlite(connection, table_of(model), columns)
+        return
+    insert_raw(connection, model, list(columns), list(zip(*columns.values(), strict=True)), must_be_new=True)
+
+
+def _insert_on_sqlite(connection: Connection, table: Table, columns: Mapping[str, Sequence[Any]]) -> None:
+    """Many rows with one statement; what is the same in all of them is part of it: binding costs most."""
+    names = list(columns)
+    constant, bound = split_constants(list(columns.values()))
+    said = [as_literal(columns[names[place]][0]) for place in constant]
+    values = f"({', '.join(['?'] * len(bound) + said)})"
+    into = _names(connection, [names[place] for place in (*bound, *constant)])
+    rows = list(
+        zip(*(_as_stored_on_sqlite(table.c[names[place]], columns[names[place]]) for place in bound), strict=True)
+    )
+    at_once = _SQLITE_BINDS // len(bound)
+    for start in range(0, len(rows), at_once):
+        group = rows[start : start + at_once]
+        connection.exec_driver_sql(
+            f"INSERT INTO {table.name} ({into}) VALUES {', '.join([values] * len(group))}",
+            tuple(chain.from_iterable(group)),
+        )
+
+
+def _as_stored_on_sqlite(column: Column[Any], values: Sequence[Any]) -> Sequence[Any]:
+    """The values of a column, dates as texts; each distinct one is formatted once."""
+    if not isinstance(column.type, Date):
+        return values
+    texts = {day: day and day.isoformat() for day in set(values)}
+    return [texts[day] for day in values]
 
 
 def _execute_many(
@@ -186,10 +223,13 @@ def _load_file(
     handle, path = tempfile.mkstemp(prefix="closingbell-", suffix=".tsv")
     try:
         with os.fdopen(handle, "w", encoding="utf-8", newline="") as file:
-            constant, varying = split_constants(rows)
-            file.write(_lines(rows, varying))
+            values = list(zip(*rows, strict=True))
+            constant, varying = split_constants(values)
+            file.write(_lines([values[place] for place in varying]))
         names = _names(connection, [columns[place] for place in varying])
-        said = ", ".join(f"{_names(connection, [columns[place]])} = {as_literal(rows[0][place])}" for place in constant)
+        said = ", ".join(
+            f"{_names(connection, [columns[place]])} = {as_literal(values[place][0])}" for place in constant
+        )
         connection.exec_driver_sql(
             f"LOAD DATA LOCAL INFILE '{path}' IGNORE INTO TABLE {table.name} CHARACTER SET utf8mb4 ({names})"
             + (f" SET {said}" if said else "")
@@ -199,20 +239,19 @@ def _load_file(
         Path(path).unlink(missing_ok=True)
 
 
-def split_constants(rows: Sequence[Row]) -> tuple[list[int], list[int]]:
-    """Places whose value is the same in all of some rows and can stand in a statement, and the others, at least one.
+def split_constants(columns: Sequence[Sequence[Any]]) -> tuple[list[int], list[int]]:
+    """Places of columns whose value is the same in all rows and can stand in a statement, and the others: at least one.
 
     Each value of each row costs, written or bound; what is said once in the statement does not.
     """
-    first, last = rows[0], rows[-1]
     constant = [
         place
-        for place, value in enumerate(first)
-        if value == last[place] and _is_plain(value) and len(set(map(itemgetter(place), rows))) == 1
+        for place, values in enumerate(columns)
+        if values[0] == values[-1] and _is_plain(values[0]) and values.count(values[0]) == len(values)
     ]
-    if len(constant) == len(first):
+    if len(constant) == len(columns):
         constant = constant[1:]
-    return constant, [place for place in range(len(first)) if place not in set(constant)]
+    return constant, [place for place in range(len(columns)) if place not in set(constant)]
 
 
 def _is_plain(value: Any) -> bool:
@@ -227,14 +266,13 @@ def as_literal(value: Any) -> str:
     return str(int(value)) if isinstance(value, int) else f"'{value}'"
 
 
-def _lines(rows: Sequence[Row], places: Sequence[int]) -> str:
+def _lines(columns: Sequence[Sequence[Any]]) -> str:
     """The file's lines; a column of nothing but numbers or days needs no look at each of its values."""
-    columns: list[Iterable[Any]] = []
-    for place in places:
-        values = list(map(itemgetter(place), rows))
-        columns.append(values if set(map(type, values)) <= _PLAINLY_WRITTEN else map(_field, values))
-    line = "\t".join(["%s"] * len(places)) + "\n"
-    return "".join([line % row for row in zip(*columns, strict=True)])
+    fields: list[Iterable[Any]] = [
+        values if set(map(type, values)) <= _PLAINLY_WRITTEN else map(_field, values) for values in columns
+    ]
+    line = "\t".join(["%s"] * len(columns)) + "\n"
+    return "".join([line % row for row in zip(*fields, strict=True)])
 
 
 def _field(value: Any) -> str:

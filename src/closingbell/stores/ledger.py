@@ -50,14 +50,15 @@ def load_entries(
     connection: Connection,
     *,
     order_ids: Sequence[int] | None = None,
-    payment_ids: Sequence[int] | None = None,
     group_keys: Sequence[str] | None = None,
 ) -> list[Entry]:
-    """The entries of these orders, payments or groups, in the order in which they were posted."""
+    """The entries of these orders or groups, in the order in which they were posted.
+
+    Those of a payment are found by its groups: no index has the payments' own numbers.
+    """
     found: list[Entry] = []
     wanted: list[tuple[Any, Sequence[Any] | None]] = [
         (_ENTRY.order_id, order_ids),
-        (_ENTRY.payment_id, payment_ids),
         (_ENTRY.group_key, group_keys),
     ]
     for column, values in wanted:

@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import Connection, and_, exists, func, or_, select, type_coerce, update
 
 from closingbell.domain.entitlements import ONE_SHARE
-from closingbell.domain.ledger import BookableOrder, Entry, entries_of, reversed_entries
+from closingbell.domain.ledger import REVERSAL, BookableOrder, Entry, entries_of, reversed_entries
 from closingbell.domain.orders import COMPANY_INCOME, COMPANY_TYPES, OUTGOING, SCALES, SHARE_MOVES
 from closingbell.errors import ValueOutOfRangeError
 from closingbell.models import Account, Company, CompanySymbol, Order
@@ -225,7 +225,7 @@ def reverse(
         if not follows_dividend:
             _recheck(connection, found, now)
         _mark(connection, ids, reversed_at=now)
-        booked = [e for e in ledger.load_entries(connection, order_ids=ids) if not e.group_key.endswith(":reversal")]
+        booked = [e for e in ledger.load_entries(connection, order_ids=ids) if not e.group_key.endswith(REVERSAL)]
         entries = [
             back._replace(value_date=open_date(back.value_date, lock_date, now)) for back in reversed_entries(booked)
         ]

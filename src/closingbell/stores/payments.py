@@ -6,41 +6,33 @@ The unique rows come first: whoever else booked the same leg makes the whole tra
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import date, datetime
+from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, String, and_, bindparam, cast, func, insert, literal, select, update
 from sqlalchemy import type_coerce as coerced
 
-from closingbell.domain.ledger import CASH
-from closingbell.domain.payment_postings import CAPITAL, RULES, PostingRule, rules_for
+from closingbell.domain.ledger import CASH, REVERSAL
+from closingbell.domain.payment_postings import CAPITAL, RULES, PostingRule, group_key, rules_for
 from closingbell.domain.payments import BookedLeg, Leg, Reversal
 from closingbell.domain.rounding import Rounding
 from closingbell.errors import BooksChangedError
 from closingbell.models import DividendPayment, LedgerEntry, NumberBlock
-from closingbell.stores.bulk import as_literal, insert_raw, raw_instant, split_constants
+from closingbell.stores.bulk import insert_columns, raw_instant
 from closingbell.stores.database import Database
 from closingbell.stores.upsert import in_groups, table_of, upsert
 
 PAYMENTS = "dividend_payment"
-# The most that any SQLite of ours binds in one statement.
-_SQLITE_BINDS = 32_766
-REVERSAL = ":reversal"
 
 _PAY = table_of(DividendPayment).c
 _ENTRY = table_of(LedgerEntry).c
 _INT = _PAY.account_id.type
+# Field of a leg -> its column.
 _LEG_COLUMNS = {name: name for name in BookedLeg._fields} | {"action_id": "corporate_action_id"}
 _SCALED = {"quantity", "per_share", "gross", "tax", "net", "tax_rate", "fx_rate", "cash", "price", "quantity_after"}
 # As they lie in the table: amounts are computed as scaled integers.
 _FIELDS = [coerced(_PAY[column], _INT) if field in _SCALED else _PAY[column] for field, column in _LEG_COLUMNS.items()]
-_COLUMNS = (
-    "id", "value_date", "corporate_action_id", "company_id", "account_id", "leg", "version", "is_active", "kind",
-    "action_version", "quantity", "per_share", "gross", "tax", "net", "currency", "tax_rate", "is_rate_of_action",
-    "rounding", "fx_rate", "fx_date", "is_fx_of_action", "cash", "cash_currency", "price", "quantity_after",
-    "due_date", "pay_date_status", "posted_at", "job_log_id", "order_id",
-)  # fmt: skip
 _ENTRY_COLUMNS = (
     "value_date", "group_key", "line", "account_id", "name", "currency", "amount", "kind", "posted_at", "company_id",
     "payment_id",
@@ -82,35 +74,13 @@ def store_bookings(
     """
     if not legs:
         return
-    posted_at = raw_instant(connection, now)
-    is_text = connection.dialect.name == "sqlite"
-    rows = [
-        _row(number, company_id, leg, posted_at, run_id, is_text)
-        for number, (company_id, leg) in enumerate(legs, start=first_number)
-    ]
-    if is_text:
-        _insert_on_sqlite(connection, rows)
-    else:
-        insert_raw(connection, DividendPayment, _COLUMNS, rows, must_be_new=True)
+    columns = _columns(legs, first_number, raw_instant(connection, now), run_id)
+    insert_columns(connection, DividendPayment, columns)
     kinds = {(leg.leg, leg.gross < 0, leg.kind == CAPITAL, leg.currency != leg.cash_currency): leg for _, leg in legs}
     rules = sorted({rule for leg in kinds.values() for rule in rules_for(leg)}, key=_in_order)
     numbers = {"first": first_number, "last": first_number + len(legs) - 1, "posted_at": now}
     for rule in rules:
         connection.execute(_posting(rule), numbers)
-
-
-def _insert_on_sqlite(connection: Connection, rows: Sequence[tuple[Any, ...]]) -> None:
-    """Insert new rows, many with one statement; what is the same in all of them is part of it: binding costs most."""
-    constant, bound = split_constants(rows)
-    names = ", ".join(_COLUMNS[place] for place in (*bound, *constant))
-    values = f"({', '.join(['?'] * len(bound) + [as_literal(rows[0][place]) for place in constant])})"
-    at_once = _SQLITE_BINDS // len(bound)
-    for start in range(0, len(rows), at_once):
-        group = rows[start : start + at_once]
-        connection.exec_driver_sql(
-            f"INSERT INTO {DividendPayment.__tablename__} ({names}) VALUES {', '.join([values] * len(group))}",
-            tuple([row[place] for row in group for place in bound]),
-        )
 
 
 def store_reversals(
@@ -137,8 +107,8 @@ def store_reversals(
     ]
     if connection.execute(statement, rows).rowcount != len(rows):
         raise BooksChangedError("a payment was reversed by somebody else")
-    for ids in in_groups([one.booked.id for one in reversals]):
-        connection.execute(_reversal(ids, now))
+    for keys in in_groups([group_key(one.booked) for one in reversals]):
+        connection.execute(_reversal(keys, now))
 
 
 def load_legs(
@@ -191,28 +161,22 @@ _TEXTS: dict[str, str] = {one: one.value for one in (*Leg, *Rounding)}
 _ROUNDINGS: dict[str, Rounding] = {rounding.value: rounding for rounding in Rounding}
 
 
-def _row(
-    number: int, company_id: int, leg: BookedLeg, posted_at: Any, run_id: int | None, is_text: bool
-) -> tuple[Any, ...]:
-    value_date: Any = leg.value_date
-    due_date: Any = leg.due_date
-    fx_date: Any = leg.fx_date
-    if is_text:
-        value_date = _iso(value_date)
-        due_date = _iso(due_date)
-        fx_date = _iso(fx_date) if fx_date else None
-    return (
-        number, value_date, leg.action_id, company_id, leg.account_id, _TEXTS[leg.leg], leg.version, 1, leg.kind,
-        leg.action_version, leg.quantity, leg.per_share, leg.gross, leg.tax, leg.net, leg.currency, leg.tax_rate,
-        leg.is_rate_of_action, _TEXTS[leg.rounding], leg.fx_rate, fx_date, leg.is_fx_of_action, leg.cash,
-        leg.cash_currency, leg.price, leg.quantity_after, due_date, leg.pay_date_status, posted_at, run_id,
-        leg.order_id,
-    )  # fmt: skip
-
-
-@lru_cache(maxsize=4096)
-def _iso(day: date) -> str:
-    return day.isoformat()
+def _columns(
+    legs: Sequence[tuple[int, BookedLeg]], first_number: int, posted_at: Any, run_id: int | None
+) -> dict[str, Sequence[Any]]:
+    """Legs as columns of new rows: what is done to a whole column costs little for each of its values."""
+    count = len(legs)
+    fields = dict(zip(BookedLeg._fields, zip(*(leg for _, leg in legs), strict=True), strict=True))
+    columns: dict[str, Sequence[Any]] = {_LEG_COLUMNS[field]: values for field, values in fields.items()}
+    for name in ("leg", "rounding"):
+        columns[name] = [_TEXTS[value] for value in columns[name]]
+    return columns | {
+        "id": range(first_number, first_number + count),
+        "company_id": [company_id for company_id, _ in legs],
+        "is_active": [1] * count,
+        "posted_at": [posted_at] * count,
+        "job_log_id": [run_id] * count,
+    }
 
 
 def _in_order(rule: PostingRule) -> tuple[int, int]:
@@ -239,7 +203,7 @@ def _posting(rule: PostingRule) -> Any:
     name: ColumnElement[Any] = literal(rule.name, String(40))
     query = select(
         _PAY.value_date,
-        _group_key(),
+        group_key_in_sql(),
         literal(rule.line),
         _PAY.account_id,
         name + _PAY.kind if rule.is_kind_named else name,
@@ -253,16 +217,16 @@ def _posting(rule: PostingRule) -> Any:
     return insert(LedgerEntry).from_select(_ENTRY_COLUMNS, query.order_by(_PAY.id))
 
 
-def _group_key() -> ColumnElement[str]:
-    """What tells a leg's group from any other; short, because every entry has it, and its index too."""
+def group_key_in_sql() -> ColumnElement[str]:
+    """What ``group_key`` makes of a leg, of a row of ``dividend_payment``."""
     first = literal("d", String(1)) + cast(_PAY.corporate_action_id, String(20)) + literal(":", String(1))
     return (
         first + cast(_PAY.account_id, String(20)) + literal(":", String(1)) + _PAY.leg + cast(_PAY.version, String(6))
     )
 
 
-def _reversal(ids: Sequence[int], now: datetime) -> Any:
-    """The exact negative of what these payments booked, on the day that their reversal counts."""
+def _reversal(group_keys: Sequence[str], now: datetime) -> Any:
+    """The exact negative of what payments booked as these groups, on the day that their reversal counts."""
     query = (
         select(
             _PAY.reversal_date,
@@ -278,7 +242,7 @@ def _reversal(ids: Sequence[int], now: datetime) -> Any:
             _ENTRY.payment_id,
         )
         .join(table_of(DividendPayment), _PAY.id == _ENTRY.payment_id)
-        .where(_ENTRY.payment_id.in_(ids), _ENTRY.group_key == _group_key())
+        .where(_ENTRY.group_key.in_(group_keys))
         .order_by(_ENTRY.id)
     )
     return insert(LedgerEntry).from_select(_ENTRY_COLUMNS, query)
