@@ -28,6 +28,7 @@ from sqlalchemy.pool import NullPool
 from closingbell.config import Settings
 from closingbell.models import Base
 from closingbell.stores.database import Database, open_database
+from tests.connections import end_other_connections
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 UNIT_TESTS = REPOSITORY / "tests" / "unit"
@@ -215,7 +216,7 @@ class _ServerDatabase:
     def empty(self) -> None:
         """Drop everything in it; a transaction that a test left open is ended first, lest it block us for ever."""
         with self._own.connect() as connection:
-            self._end_other_connections(connection)
+            end_other_connections(connection)
             if self._is_postgresql:
                 connection.execute(text("DROP SCHEMA public CASCADE"))
                 connection.execute(text("CREATE SCHEMA public"))
@@ -226,29 +227,11 @@ class _ServerDatabase:
     def empty_tables(self) -> None:
         """Delete every row and keep the tables; numbering goes on."""
         with self._own.connect() as connection:
-            self._end_other_connections(connection)
+            end_other_connections(connection)
             if not self._is_postgresql:
                 connection.execute(text("SET foreign_key_checks = 0"))
             for table in reversed(Base.metadata.sorted_tables):
                 connection.execute(table.delete())
-
-    def _end_other_connections(self, connection: Connection) -> None:
-        if self._is_postgresql:
-            connection.execute(
-                text(
-                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-                    " WHERE datname = current_database() AND pid <> pg_backend_pid()"
-                )
-            )
-            return
-        for number in connection.scalars(
-            text("SELECT id FROM information_schema.processlist WHERE db = database() AND id <> connection_id()")
-        ).all():
-            try:
-                connection.execute(text(f"KILL {int(number)}"))
-            except SQLAlchemyError:
-                # It ended by itself in between.
-                continue
 
     def _drop_leftovers(self, connection: Connection) -> None:
         """Databases of test processes of this machine that were killed before they could clean up."""
@@ -348,16 +331,21 @@ def _sqlite_with_tables(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     return path.read_bytes()
 
 
+@pytest.fixture
+def sqlite_tables_url(sqlite_url: str, tmp_path: Path, _sqlite_with_tables: bytes) -> str:
+    """A SQLite file with all tables in it, where what is tested has nothing to do with the kind of database."""
+    (tmp_path / "closingbell.sqlite").write_bytes(_sqlite_with_tables)
+    return sqlite_url
+
+
 @pytest.fixture(params=DIALECTS)
-def tables_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+def tables_url(request: pytest.FixtureRequest) -> Iterator[str]:
     """Like ``database_url``, with all tables in it and no row; about five times as fast as making them.
 
     For tests that leave the tables themselves alone. Numbers of new rows don't start at 1 on the servers.
     """
     if request.param == "sqlite":
-        path = tmp_path / "closingbell.sqlite"
-        path.write_bytes(request.getfixturevalue("_sqlite_with_tables"))
-        yield f"sqlite:///{path}"
+        yield request.getfixturevalue("sqlite_tables_url")
         return
     database = request.getfixturevalue("_databases").on(request.param, "_tables")
     yield database.url.render_as_string(hide_password=False)

@@ -89,14 +89,6 @@ def make_app(url: str, folder: Path, **settings: Any) -> Flask:
 
 
 @pytest.fixture
-def sqlite_tables_url(tmp_path: Path, _sqlite_with_tables: bytes) -> str:
-    """A SQLite file with all tables in it: what these tests ask has nothing to do with the kind of database."""
-    path = tmp_path / "closingbell.sqlite"
-    path.write_bytes(_sqlite_with_tables)
-    return f"sqlite:///{path}"
-
-
-@pytest.fixture
 def app(sqlite_tables_url: str, tmp_path: Path) -> Iterator[Flask]:
     made = make_app(sqlite_tables_url, tmp_path)
     yield made

@@ -8,7 +8,7 @@ from closingbell.models import AuditEntry
 from closingbell.usecases import people
 from tests.api.conftest import Api
 from tests.api.test_scheduler_api import end_run, start_run
-from tests.web.conftest import Site, _quick_hash, site, sqlite_tables_url  # noqa: F401
+from tests.web.conftest import Site, _quick_hash, site  # noqa: F401
 
 JOB = "/scheduler/jobs/daily_price_update"
 DEPOSIT = {"type": "DEPOSIT", "trade_date": "2012-11-29", "currency": "USD", "amount": "100"}

@@ -17,7 +17,7 @@ from closingbell.jobs.runner import Occasion
 from closingbell.stores import job_ticks
 from closingbell.usecases import control, people
 from tests.app_fixtures import new_york
-from tests.web.conftest import Site, _quick_hash, site, sqlite_tables_url  # noqa: F401
+from tests.web.conftest import Site, _quick_hash, site  # noqa: F401
 
 _numbers = count(1)
 DOCS = Path(__file__).parents[2] / "docs"

@@ -17,7 +17,7 @@ from schemathesis.specs.openapi.checks import (
 
 from closingbell.api.v1 import DOCUMENT
 from closingbell.usecases import people
-from tests.web.conftest import Site, _quick_hash, site, sqlite_tables_url  # noqa: F401
+from tests.web.conftest import Site, _quick_hash, site  # noqa: F401
 
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
 # Of each kind of question, for each operation.

@@ -17,7 +17,7 @@ from werkzeug.test import TestResponse
 
 from closingbell.models import Notification, Order, PriceHistory, User
 from closingbell.usecases import people
-from tests.web.conftest import Site, _quick_hash, site, sqlite_tables_url  # noqa: F401
+from tests.web.conftest import Site, _quick_hash, site  # noqa: F401
 
 DOCS = Path(__file__).parents[2] / "docs"
 

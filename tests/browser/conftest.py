@@ -18,7 +18,7 @@ from closingbell.app import add_pages_to
 from closingbell.usecases import people
 from tests.app_fixtures import House, houses, market, no_waits  # noqa: F401
 from tests.conftest import skip_or_fail
-from tests.web.conftest import PASSWORD, _quick_hash, sqlite_tables_url  # noqa: F401
+from tests.web.conftest import PASSWORD, _quick_hash  # noqa: F401
 
 FRIDAY = "2012-11-30 16:31"
 ADMINISTRATOR = "ann@example.org"
@@ -102,7 +102,7 @@ def page(chromium: Browser) -> Iterator[Page]:
 
 @pytest.fixture
 def serve(
-    sqlite_tables_url: str,  # noqa: F811
+    sqlite_tables_url: str,
     houses: Callable[..., House],  # noqa: F811
     no_waits: None,  # noqa: F811
 ) -> Iterator[Callable[..., Served]]:

@@ -12,15 +12,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import event, text
+from sqlalchemy import event
 from sqlalchemy.exc import DBAPIError
 
 from closingbell.domain.runs import RunStatus
 from closingbell.jobs import price_updater
 from closingbell.jobs.context import Progress
 from closingbell.models import JobLog, PriceHistory
-from closingbell.stores.database import open_database
 from tests.app_fixtures import SYMBOLS, House, rows_of
+from tests.connections import cut_connections
 
 SINCE = "2012-09-04"
 
@@ -93,7 +93,7 @@ def test_connections_cut_between_two_transactions_are_replaced(house: House, mon
         pytest.skip("SQLite has no connection to cut")
     monkeypatch.setattr(price_updater, "CHUNK_COMPANIES", 1)
     house.hold(*SYMBOLS, since=SINCE)
-    cut = Progress(ended=lambda _: _cut_connections(house))
+    cut = Progress(ended=lambda _: cut_connections(house.url))
     context = replace(house.context, progress=cut)
 
     summary = price_updater.update_daily_prices(context)
@@ -116,7 +116,7 @@ def test_connections_cut_within_a_transaction_are_replaced_and_it_is_repeated(
         if statement.startswith("INSERT INTO price_history"):
             inserts.append(statement)
             if len(inserts) in (1, 4):
-                _cut_connections(house)
+                cut_connections(house.url)
 
     summary = house.run()
 
@@ -124,21 +124,3 @@ def test_connections_cut_within_a_transaction_are_replaced_and_it_is_repeated(
     assert len(inserts) == 7
     assert len(house.rows(PriceHistory, order="date")) == 305
     assert [log.status for log in house.rows(JobLog)] == ["SUCCESS"]
-
-
-def _cut_connections(house: House) -> None:
-    """End every connection to the database but a new one of our own."""
-    own = open_database(house.url)
-    with own.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        if own.dialect == "postgresql":
-            connection.execute(
-                text(
-                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-                    " WHERE datname = current_database() AND pid <> pg_backend_pid()"
-                )
-            )
-        else:
-            query = "SELECT id FROM information_schema.processlist WHERE db = database() AND id <> connection_id()"
-            for number in connection.scalars(text(query)).all():
-                connection.execute(text(f"KILL {int(number)}"))
-    own.dispose()

@@ -61,13 +61,10 @@ def receiver() -> Iterator[Receiver]:
 
 
 @pytest.mark.slow
-def test_a_scheduler_sends_what_waits_and_a_slow_receiver_delays_no_run(
-    sqlite_url: str, tmp_path: Path, _sqlite_with_tables: bytes
-) -> None:
-    (tmp_path / "closingbell.sqlite").write_bytes(_sqlite_with_tables)
+def test_a_scheduler_sends_what_waits_and_a_slow_receiver_delays_no_run(sqlite_tables_url: str, tmp_path: Path) -> None:
     plan = Plan(("quick_1",), soon(2).isoformat(), every_s=3, count=40)
-    prepare(sqlite_url, tmp_path, plan)
-    with context_on(sqlite_url, tmp_path) as context, receiver() as slow:
+    prepare(sqlite_tables_url, tmp_path, plan)
+    with context_on(sqlite_tables_url, tmp_path) as context, receiver() as slow:
         messages.add_webhook(context, url=slow.address, events=("run.failed",), by="Ann")
         key = messages.queue_test(context).key
         scheduler = Scheduler(context, registry_of(plan))

@@ -28,10 +28,9 @@ DAILY = "daily_price_update"
 
 
 @pytest.fixture
-def home(sqlite_url: str, tmp_path: Path, _sqlite_with_tables: bytes, houses: Callable[..., House]) -> House:
+def home(sqlite_tables_url: str, houses: Callable[..., House]) -> House:
     """A house on SQLite on Friday 2012-11-30 at 16:31 that holds two companies."""
-    (tmp_path / "closingbell.sqlite").write_bytes(_sqlite_with_tables)
-    made = houses(sqlite_url, "2012-11-30 16:31")
+    made = houses(sqlite_tables_url, "2012-11-30 16:31")
     made.hold("AAPL", "IBM", since="2012-11-29")
     return made
 
@@ -260,13 +259,10 @@ def test_retry_of_what_cannot_be_retried_is_refused(which: str, said: str, home:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("where", ["between symbols", "in a retry wait"])
-def test_cancelled_run_stops_soon_and_keeps_what_it_stored(
-    where: str, sqlite_url: str, tmp_path: Path, _sqlite_with_tables: bytes
-) -> None:
-    (tmp_path / "closingbell.sqlite").write_bytes(_sqlite_with_tables)
+def test_cancelled_run_stops_soon_and_keeps_what_it_stored(where: str, sqlite_tables_url: str, tmp_path: Path) -> None:
     companies = 200
     plan = Plan((DAILY,), "0", chunk=4)
-    with market_day(tmp_path, sqlite_url, plan, companies=companies, latency_ms=150) as day:
+    with market_day(tmp_path, sqlite_tables_url, plan, companies=companies, latency_ms=150) as day:
         if where == "in a retry wait":
             # The source asks for two minutes; the wait must not outlast the cancelling.
             day.source.misbehave("C00005", "rate_limited", endpoint="chart", retry_after_s=100)

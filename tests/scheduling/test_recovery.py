@@ -343,15 +343,12 @@ def test_term_closes_a_long_run_as_interrupted_and_the_next_scheduler_takes_it_u
 
 
 @pytest.mark.slow
-def test_term_does_not_wait_for_a_job_that_never_listens(
-    sqlite_url: str, tmp_path: Path, _sqlite_with_tables: bytes
-) -> None:
-    Path(sqlite_url.removeprefix("sqlite:///")).write_bytes(_sqlite_with_tables)
+def test_term_does_not_wait_for_a_job_that_never_listens(sqlite_tables_url: str, tmp_path: Path) -> None:
     plan = Plan(("deaf",), soon(0).isoformat(), seconds=60)
-    prepare(sqlite_url, tmp_path, plan)
-    with fleet(tmp_path / "fleet", sqlite_url, **environment(plan), JOBS_SHUTDOWN_GRACE="1") as schedulers:
+    prepare(sqlite_tables_url, tmp_path, plan)
+    with fleet(tmp_path / "fleet", sqlite_tables_url, **environment(plan), JOBS_SHUTDOWN_GRACE="1") as schedulers:
         child = schedulers.start_scheduler()
-        opened = open_database(sqlite_url)
+        opened = open_database(sqlite_tables_url)
         wait_until(lambda: running(opened), within_s=60, what="a run began")
         began = time.monotonic()
         child.end(within_s=50)
@@ -425,13 +422,12 @@ def daily_runs(database: Database) -> list[Any]:
 
 
 def test_clock_set_back_an_hour_keeps_the_scheduler_at_work(
-    sqlite_url: str, tmp_path: Path, _sqlite_with_tables: bytes, monkeypatch: pytest.MonkeyPatch
+    sqlite_tables_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whatever waits by the wall clock would wait for an hour."""
     from closingbell.jobs.scheduler import Scheduler
     from closingbell.usecases.control import request_run
 
-    Path(sqlite_url.removeprefix("sqlite:///")).write_bytes(_sqlite_with_tables)
     back = threading.Event()
 
     class Set(datetime):
@@ -446,8 +442,8 @@ def test_clock_set_back_an_hour_keeps_the_scheduler_at_work(
     for name, module in list(sys.modules.items()):
         if name.startswith("apscheduler.") and getattr(module, "datetime", None) is datetime:
             monkeypatch.setattr(module, "datetime", Set)
-    prepare(sqlite_url, tmp_path, Plan((), soon(0).isoformat()))
-    with desk_on(sqlite_url, tmp_path, "2027-03-09 12:00", SIX) as desk:
+    prepare(sqlite_tables_url, tmp_path, Plan((), soon(0).isoformat()))
+    with desk_on(sqlite_tables_url, tmp_path, "2027-03-09 12:00", SIX) as desk:
         context = replace(desk.context, clock=Wall(), wall=Wall())
         scheduler = Scheduler(context, {NAME: desk.job})
         scheduler.start()

@@ -30,10 +30,8 @@ from tests.scheduling.quick_jobs import QUICK, Plan, environment
 
 
 @pytest.fixture
-def url(sqlite_url: str, tmp_path: Path, _sqlite_with_tables: bytes) -> str:
-    """A SQLite database with tables."""
-    (tmp_path / "closingbell.sqlite").write_bytes(_sqlite_with_tables)
-    return sqlite_url
+def url(sqlite_tables_url: str) -> str:
+    return sqlite_tables_url
 
 
 @pytest.fixture

@@ -19,6 +19,7 @@ from closingbell.stores import database as database_module
 from closingbell.stores.database import Database, is_worth_repeating, open_database
 from closingbell.stores.upsert import table_of
 from tests.app_fixtures import rows_of
+from tests.connections import cut_connections
 
 MARK = table_of(DatabaseMark)
 AT = "2012-11-30 21:31:00"
@@ -189,7 +190,7 @@ def test_connection_that_was_cut_while_idle_is_replaced(database: Database) -> N
         pytest.skip("SQLite has no connection to cut")
     with database.read() as connection:
         connection.execute(text("SELECT 1"))
-    _cut_others(database)
+    cut_connections(database.engine.url)
 
     database.write_unit(lambda connection: add(connection, "after"))
 
@@ -205,30 +206,12 @@ def test_connection_that_is_cut_within_a_unit_is_replaced_and_the_unit_repeated(
         tries.append(1)
         add(connection, f"try {len(tries)}")
         if len(tries) == 1:
-            _cut_others(database)
+            cut_connections(database.engine.url)
         add(connection, "second row")
 
     database.write_unit(unit)
 
     assert [row.name for row in rows_of(database.engine, DatabaseMark, order="name")] == ["second row", "try 2"]
-
-
-def _cut_others(database: Database) -> None:
-    """End every connection to this database but a new one of our own."""
-    own = open_database(database.engine.url.render_as_string(hide_password=False))
-    with own.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        if database.dialect == "postgresql":
-            connection.execute(
-                text(
-                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-                    " WHERE datname = current_database() AND pid <> pg_backend_pid()"
-                )
-            )
-        else:
-            query = "SELECT id FROM information_schema.processlist WHERE db = database() AND id <> connection_id()"
-            for number in connection.scalars(text(query)).all():
-                connection.execute(text(f"KILL {int(number)}"))
-    own.dispose()
 
 
 # --- SQLite as it is opened.

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -88,14 +87,6 @@ class Site:
 def _quick_hash(monkeypatch: pytest.MonkeyPatch) -> None:
     """Passwords are hashed with less work than in earnest."""
     monkeypatch.setattr(people, "_hasher", PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
-
-
-@pytest.fixture
-def sqlite_tables_url(tmp_path: Path, _sqlite_with_tables: bytes) -> str:
-    """A SQLite file with all tables in it: what these tests ask has nothing to do with the kind of database."""
-    path = tmp_path / "closingbell.sqlite"
-    path.write_bytes(_sqlite_with_tables)
-    return f"sqlite:///{path}"
 
 
 @pytest.fixture

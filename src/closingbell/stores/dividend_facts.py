@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import date, timedelta
+from datetime import date
 from itertools import groupby
 from operator import itemgetter
 
@@ -28,11 +28,11 @@ from closingbell.models import (
     Order,
     PriceHistory,
 )
+from closingbell.stores.books import FX_DAYS_BACK
 from closingbell.stores.upsert import in_groups, table_of
 
 _ORDER = table_of(Order).c
 _INT = _ORDER.account_id.type
-_FX_DAYS_BACK = timedelta(days=5)
 _PRICE_TIMES_QUANTITY = 10 ** (PRICE_SCALE + QUANTITY_SCALE)
 
 Trades = dict[int, dict[int, list[Trade]]]
@@ -182,7 +182,7 @@ def load_exchange(
     query = (
         select(row.from_currency, row.to_currency, row.date, coerced(row.rate, _INT))
         .where(row.from_currency.in_(currencies), row.to_currency.in_(currencies))
-        .where(row.date.between(first - _FX_DAYS_BACK, last))
+        .where(row.date.between(first - FX_DAYS_BACK, last))
         .order_by(row.from_currency, row.to_currency, row.date)
     )
     found: dict[tuple[str, str], list[tuple[date, int]]] = defaultdict(list)
@@ -192,10 +192,10 @@ def load_exchange(
 
 
 def newest_rate(rates: Sequence[tuple[date, int]], on: date) -> tuple[int, date] | None:
-    """The newest of ``rates`` on a day or up to five days before it."""
+    """The newest of ``rates`` on a day or up to FX_DAYS_BACK before."""
     for day, rate in reversed(rates):
         if day <= on:
-            return (rate, day) if on - day <= _FX_DAYS_BACK else None
+            return (rate, day) if on - day <= FX_DAYS_BACK else None
     return None
 
 

@@ -11,12 +11,12 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, select, update
 
 from closingbell.domain.runs import GOOD_OUTCOMES, ItemOutcome, RunStatus
 from closingbell.models import JobLog, JobLogItem
 from closingbell.stores import run_totals
-from closingbell.stores.upsert import upsert
+from closingbell.stores.upsert import insert_one, upsert
 
 # How long an owner is trusted after its last heartbeat, and how often it gives one.
 LEASE = timedelta(seconds=60)
@@ -80,28 +80,24 @@ def start_run(connection: Connection, start: RunStart) -> int:
     The unique ``active_key`` lets one run of a job be active: an IntegrityError says that another one is, or that this
     attempt at the tick was begun by somebody else.
     """
-    inserted = connection.execute(
-        insert(JobLog).values(
-            job_name=start.job_name,
-            status=RunStatus.RUNNING,
-            started_at=start.now,
-            trigger=start.trigger,
-            owner=start.owner,
-            heartbeat_at=start.wall,
-            lease_until=start.wall + LEASE,
-            progress_at=start.wall,
-            active_key=start.job_name,
-            tick_id=start.tick_id,
-            fire_time=start.fire_time,
-            attempt=start.attempt,
-            requested_by=start.requested_by,
-            retry_of=start.retry_of,
-            arguments=start.arguments,
-        )
-    )
-    key = inserted.inserted_primary_key
-    assert key is not None
-    return int(key[0])
+    row = {
+        "job_name": start.job_name,
+        "status": RunStatus.RUNNING,
+        "started_at": start.now,
+        "trigger": start.trigger,
+        "owner": start.owner,
+        "heartbeat_at": start.wall,
+        "lease_until": start.wall + LEASE,
+        "progress_at": start.wall,
+        "active_key": start.job_name,
+        "tick_id": start.tick_id,
+        "fire_time": start.fire_time,
+        "attempt": start.attempt,
+        "requested_by": start.requested_by,
+        "retry_of": start.retry_of,
+        "arguments": start.arguments,
+    }
+    return insert_one(connection, JobLog, row)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,10 +9,10 @@ from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
 
-from sqlalchemy import CompoundSelect, Connection, func, insert, literal, select, union_all, update
+from sqlalchemy import CompoundSelect, Connection, func, literal, select, union_all, update
 
 from closingbell.models import JobLog, JobRequest, JobState, JobTick, SchedulerProcess
-from closingbell.stores.upsert import table_of, upsert
+from closingbell.stores.upsert import insert_one, table_of, upsert
 
 MOST_ATTEMPTS = 3
 # A scheduler's heartbeat comes with each pulse of 30 seconds.
@@ -141,14 +141,8 @@ def store_request(
     connection: Connection, job_name: str, arguments: dict[str, Any], *, trigger: str, by: str, now: datetime
 ) -> int:
     """Write down that somebody asks for a run; return the request's id."""
-    inserted = connection.execute(
-        insert(JobRequest).values(
-            job_name=job_name, arguments=json.dumps(arguments), trigger=trigger, requested_by=by, requested_at=now
-        )
-    )
-    key = inserted.inserted_primary_key
-    assert key is not None
-    return int(key[0])
+    row = {"job_name": job_name, "arguments": json.dumps(arguments), "trigger": trigger}
+    return insert_one(connection, JobRequest, {**row, "requested_by": by, "requested_at": now})
 
 
 def load_requests(connection: Connection) -> list[Request]:

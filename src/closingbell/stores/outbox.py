@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, func, insert, or_, select, update
+from sqlalchemy import Connection, func, or_, select, update
 
 from closingbell.domain.incidents import Message
 from closingbell.domain.outbox import TEST, is_worth, names_a_server, next_try_at
 from closingbell.models import MessageAddress, OutboxMessage, User, Webhook
-from closingbell.stores.upsert import upsert
+from closingbell.stores.upsert import insert_one, upsert
 
 ADDRESS, WEBHOOK = "address", "webhook"
 # A sender that has not said how it ended after so long is taken for dead; others may send then.
@@ -83,9 +83,8 @@ class NotSent:
 
 def store_address(connection: Connection, *, user_id: int, url: str, level: str, now: datetime) -> int:
     """Store where a person's messages go, return its number."""
-    made = connection.execute(insert(MessageAddress).values(user_id=user_id, url=url, level=level, created_at=now))
-    assert made.inserted_primary_key is not None
-    return int(made.inserted_primary_key[0])
+    row = {"user_id": user_id, "url": url, "level": level, "created_at": now}
+    return insert_one(connection, MessageAddress, row)
 
 
 def load_addresses(connection: Connection, *, user_id: int | None = None) -> list[Address]:
@@ -141,9 +140,7 @@ def store_webhook(
 ) -> int:
     """Store a webhook, return its number."""
     values = {"url": url, "secret": secret, "events": " ".join(events), "created_by": by, "created_at": now}
-    made = connection.execute(insert(Webhook).values(**values))
-    assert made.inserted_primary_key is not None
-    return int(made.inserted_primary_key[0])
+    return insert_one(connection, Webhook, values)
 
 
 def load_webhooks(connection: Connection) -> list[WebhookRow]:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, insert, or_, select, update
+from sqlalchemy import Connection, or_, select, update
 
 from closingbell.models import ApiToken, AuditEntry, Base, OneTimeLink, User
+from closingbell.stores.upsert import insert_one
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +104,7 @@ def store_administrator(
 ) -> int:
     """Store a new administrator, return the id; an IntegrityError says that the e-mail is taken."""
     row = {"email": email, "name": name, "password_hash": password_hash, "created_at": now}
-    return _insert(connection, User, {**row, "is_active": True, "is_administrator": True})
+    return insert_one(connection, User, {**row, "is_active": True, "is_administrator": True})
 
 
 def store_person(
@@ -112,7 +112,7 @@ def store_person(
 ) -> int:
     """Store a new person without a password, return the id; an IntegrityError says that the e-mail is taken."""
     row = {"email": email, "name": name, "created_at": now, "is_active": True}
-    return _insert(connection, User, {**row, "is_administrator": is_administrator, "is_viewer": is_viewer})
+    return insert_one(connection, User, {**row, "is_administrator": is_administrator, "is_viewer": is_viewer})
 
 
 def store_rights(connection: Connection, user_id: int, **changes: Any) -> None:
@@ -138,7 +138,7 @@ def store_token(
 ) -> int:
     """Store a new token, a person's or the operator's; an IntegrityError says that the owner has one of that name."""
     row = {"name": name, "token_hash": token_hash, "scope": scope, "created_at": now, "created_by": by}
-    return _insert(connection, ApiToken, {**row, "user_id": user_id, "owner_key": user_id or 0})
+    return insert_one(connection, ApiToken, {**row, "user_id": user_id, "owner_key": user_id or 0})
 
 
 def find_token(connection: Connection, token_id: int) -> StoredToken | None:
@@ -186,7 +186,7 @@ def store_link(connection: Connection, user_id: int, *, secret_hash: str, now: d
     """Store a one-time link of a person; links made before are used up by it."""
     row = OneTimeLink
     connection.execute(update(row).where(row.user_id == user_id, row.used_at.is_(None)).values(used_at=now))
-    _insert(
+    insert_one(
         connection, row, {"user_id": user_id, "secret_hash": secret_hash, "created_at": now, "expires_at": expires_at}
     )
 
@@ -230,15 +230,9 @@ def store_no_second_factor(connection: Connection, user_id: int, *, uniquifier: 
 
 def store_action(connection: Connection, action: Action, *, now: datetime) -> None:
     """Write down what a person did."""
-    _insert(connection, AuditEntry, {**{name: getattr(action, name) for name in Action.__slots__}, "at": now})
+    insert_one(connection, AuditEntry, {**{name: getattr(action, name) for name in Action.__slots__}, "at": now})
 
 
 def _columns(model: type[Base], shape: type[Any]) -> list[Any]:
     """The columns of ``model`` that make a ``shape``, in its order."""
     return [getattr(model, name) for name in shape.__slots__]
-
-
-def _insert(connection: Connection, model: type[Base], values: Mapping[str, Any]) -> int:
-    key = connection.execute(insert(model).values(**values)).inserted_primary_key
-    assert key is not None
-    return int(key[0])

@@ -1,4 +1,4 @@
-"""The one upsert for typed rows; many raw rows take the dialect's own path in ``bulk.py``."""
+"""What every table shares: the one upsert for typed rows; many raw ones take the dialect's own way, ``bulk.py``."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from importlib import import_module
 from typing import Any, TypeVar, cast
 
-from sqlalchemy import BigInteger, Column, Connection, MetaData, Table
+from sqlalchemy import BigInteger, Column, Connection, MetaData, Table, insert
 
 from closingbell.models.base import Base
 from closingbell.models.types import ScaledDecimal
@@ -68,6 +68,13 @@ def upsert(
             else new.on_conflict_do_nothing(index_elements=keys)
         )
     connection.execute(statement, list(rows))
+
+
+def insert_one(connection: Connection, model: type[Base], values: Mapping[str, Any]) -> int:
+    """Insert a row whose number the database gives; return the number."""
+    key = connection.execute(insert(model).values(**values)).inserted_primary_key
+    assert key is not None
+    return int(key[0])
 
 
 def _changes(table: Table, told: Any, update: Sequence[str], add: Sequence[str]) -> dict[str, Any]:
