@@ -90,6 +90,9 @@ class Settings(BaseSettings):
     dividend_processor_time: time = Field(
         time(16, 0), description="When dividends and splits are booked every day, New York time."
     )
+    dividend_processor_early_time: time = Field(
+        time(7, 0), description="When they are booked before New York opens: what is payable that day, and late rows."
+    )
     dividend_pay_lag_days: int | None = Field(
         None,
         ge=0,

@@ -94,6 +94,29 @@ def test_job_of_every_day_fires_once_on_each_day_of_both_changes() -> None:
     ]
 
 
+def test_several_times_a_day_fire_in_their_order_and_one_said_twice_once() -> None:
+    twice = Daily(time(16, 0), also=(time(7, 0),))
+    assert fired(twice, "2027-03-12 12:00", "2027-03-14 21:00") == [
+        "2027-03-12 21:00",
+        "2027-03-13 12:00",
+        "2027-03-13 21:00",
+        "2027-03-14 11:00",
+        "2027-03-14 20:00",
+    ]
+    assert fired(Daily(time(16, 0), also=(time(16, 0),)), "2027-03-12 12:00", "2027-03-13 12:00") == [
+        "2027-03-12 21:00"
+    ]
+
+
+def test_dividends_are_booked_before_new_york_opens_and_as_it_closes() -> None:
+    assert fired(jobs_of(Settings())["dividend_processor"].schedule, "2027-03-15 04:00", "2027-03-16 04:00") == [
+        "2027-03-15 11:00",
+        "2027-03-15 20:00",
+    ]
+    with pytest.raises(ScheduleError, match="02:30"):
+        jobs_of(Settings(dividend_processor_early_time=time(2, 30)))
+
+
 def test_times_on_the_edges_of_the_changes_fire_once() -> None:
     assert fired(Daily(time(0, 59)), "2027-03-13 12:00", "2027-03-15 12:00") == ["2027-03-14 05:59", "2027-03-15 04:59"]
     assert fired(Daily(time(3, 0)), "2027-03-13 12:00", "2027-03-15 12:00") == ["2027-03-14 07:00", "2027-03-15 07:00"]
@@ -338,6 +361,7 @@ def test_job_that_cannot_be_kept_exactly_is_refused_by_name(changes: dict[str, s
 def test_schedules_say_what_they_are_in_words() -> None:
     assert OnSessions().words == "16:30 New York on XNYS sessions, elsewhere 30 min after the close"
     assert Daily(time(6, 0)).words == "06:00 New York every day"
+    assert Daily(time(16, 0), also=(time(7, 0),)).words == "07:00, 16:00 New York every day"
     assert WithinSessions().words == "every 15 min from open to close of each session"
     assert Every(timedelta(seconds=90)).words == "every 0:01:30"
     assert [CatchUp(most).words for most in (1, 0, None, 5)] == ["latest", "none", "all", "all, at most 5"]

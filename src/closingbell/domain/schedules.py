@@ -91,20 +91,26 @@ class OnSessions:
 
 @dataclass(frozen=True, slots=True)
 class Daily:
-    """At a local time every day."""
+    """At a local time every day, and perhaps at others."""
 
     at: time
     zone: ZoneInfo = NEW_YORK
+    also: tuple[time, ...] = ()
 
     def __post_init__(self) -> None:
-        check_local_time(self.at, self.zone)
+        for at in self._times:
+            check_local_time(at, self.zone)
+
+    @property
+    def _times(self) -> list[time]:
+        return sorted({self.at, *self.also})
 
     @property
     def words(self) -> str:
-        return f"{self.at:%H:%M} {_place(self.zone)} every day"
+        return f"{', '.join(f'{at:%H:%M}' for at in self._times)} {_place(self.zone)} every day"
 
     def fire_times(self, after: datetime, until: datetime, sessions: Sessions) -> list[FireTime]:
-        instants = (_instant(day, self.at, self.zone) for day in _days(after, until, self.zone))
+        instants = (_instant(day, at, self.zone) for day in _days(after, until, self.zone) for at in self._times)
         return [FireTime(at) for at in instants if after < at <= until]
 
 

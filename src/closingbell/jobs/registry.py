@@ -64,7 +64,7 @@ def jobs_of(settings: Settings) -> dict[str, Job]:
         Job(
             "dividend_processor",
             "dividends and splits, paid to those who held",
-            Daily(settings.dividend_processor_time),
+            Daily(settings.dividend_processor_time, also=(settings.dividend_processor_early_time,)),
             "closingbell.jobs.dividend_processor:run_dividend_processor",
             arguments=("symbols",),
         ),
