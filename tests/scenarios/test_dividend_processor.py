@@ -224,6 +224,46 @@ def test_person_ties_an_entry_of_another_amount(make: Make) -> None:
         link_dividend(desk.context, own, 999_999)
 
 
+def test_tied_entry_that_is_deleted_ties_nothing_and_the_weekly_look_does_not_wonder(make: Make) -> None:
+    desk = make()
+    with_administrator(desk)
+    desk.orders["own"] = own = desk._store_order("A", "XX", "DIVIDEND", date(2024, 4, 3), amount=Decimal("3.10"))
+    link_dividend(desk.context, own, desk.actions["e1"])
+    desk.run("2024-04-05")
+    assert desk.payments() == []
+
+    desk.carry_out({"do": "delete_trade", "id": "own"})
+    desk.run("2024-04-08")
+    assert ([one["cash"] for one in desk.payments()], desk.rows(DividendLink)) == (["5.0000"], [])
+    # A statement's entry stands for it by its amount, and no longer once the amount is another.
+    again = desk._store_order("A", "XX", "DIVIDEND", date(2024, 4, 3), amount=Decimal("5.00"))
+    desk.run("2024-04-09")
+    assert [(link.order_id, link.is_by_person) for link in desk.rows(DividendLink)] == [(again, False)]
+    desk.carry_out({"do": "event_update", "id": "e1", "amount": "0.60"})
+    desk.run("2024-04-10")
+    desk.run("2024-04-22")
+
+    assert [one["cash"] for one in desk.payments()] == ["6.0000"]
+    assert [title for title in told(desk) if title.startswith("The weekly look")] == []
+
+
+def test_entry_tied_to_a_dividend_that_is_cancelled_is_remembered_and_the_weekly_look_does_not_wonder(
+    make: Make,
+) -> None:
+    desk = make()
+    with_administrator(desk)
+    own = desk._store_order("A", "XX", "DIVIDEND", date(2024, 4, 3), amount=Decimal("3.10"))
+    link_dividend(desk.context, own, desk.actions["e1"])
+    desk.carry_out({"do": "event_cancel", "id": "e1"})
+    desk.run("2024-04-05")
+    desk.run("2024-04-15")
+    assert [title for title in told(desk) if title.startswith("The weekly look")] == []
+
+    desk.carry_out({"do": "event_reinstate", "id": "e1"})
+    desk.run("2024-04-16")
+    assert (desk.payments(), [link.order_id for link in desk.rows(DividendLink)]) == ([], [own])
+
+
 def test_entry_that_comes_after_the_payment_takes_it_back(make: Make) -> None:
     desk = make()
     desk.run("2024-04-02")

@@ -150,13 +150,16 @@ def _touch(decision: Decision, facts: CompanyFacts, changes: Changes) -> None:
 
 
 def _are_links_new(facts: CompanyFacts, account_id: int, changes: Changes) -> bool:
-    """Whether other entries of people's own stand for this account's entitlements than was written down."""
+    """Whether other entries of people's own stand for this account's entitlements than was written down.
+
+    What a person tied stays written down while nothing is owed that it could stand for.
+    """
     now = {(link.action_id, link.order_id) for link in changes.links}
     chosen = {dividend.id for dividend in facts.terms.dividends}
     before = {
         (action_id, order_id)
-        for (action_id, account), (order_id, _) in facts.links.items()
-        if account == account_id and action_id in chosen
+        for (action_id, account), (order_id, is_by_person) in facts.links.items()
+        if account == account_id and action_id in chosen and (not is_by_person or (action_id, order_id) in now)
     }
     return now != before
 

@@ -95,13 +95,13 @@ def store_links(
             connection.execute(
                 delete(DividendLink).where(_LINK.corporate_action_id == action_id, _LINK.account_id == account_id)
             )
-    by_person = {action_id for action_id, _, is_by_person in before if is_by_person}
+    by_person = {(action_id, order_id) for action_id, order_id, is_by_person in before if is_by_person}
     rows = [
         {
             "corporate_action_id": link.action_id,
             "account_id": account_id,
             "order_id": link.order_id,
-            "is_by_person": link.action_id in by_person,
+            "is_by_person": (link.action_id, link.order_id) in by_person,
             "gross": from_scaled(link.gross, MONEY_SCALE),
             "net": from_scaled(link.net, MONEY_SCALE),
             "currency": link.currency,

@@ -9,13 +9,13 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Connection, and_, exists, func, or_, select, type_coerce, update
+from sqlalchemy import Connection, and_, delete, exists, func, or_, select, type_coerce, update
 
 from closingbell.domain.entitlements import ONE_SHARE
 from closingbell.domain.ledger import REVERSAL, BookableOrder, Entry, entries_of, reversed_entries
 from closingbell.domain.orders import COMPANY_INCOME, COMPANY_TYPES, OUTGOING, SCALES, SHARE_MOVES
 from closingbell.errors import ValueOutOfRangeError
-from closingbell.models import Account, Company, CompanySymbol, Order
+from closingbell.models import Account, Company, CompanySymbol, DividendLink, Order
 from closingbell.stores import accounts, companies, dividend_progress, ledger
 from closingbell.stores.books import load_book_settings
 from closingbell.stores.database import Database
@@ -225,6 +225,8 @@ def reverse(
         if not follows_dividend:
             _recheck(connection, found, now)
         _mark(connection, ids, reversed_at=now)
+        # It stands for no dividend any more, whoever said so.
+        connection.execute(delete(DividendLink).where(DividendLink.order_id.in_(ids)))
         booked = [e for e in ledger.load_entries(connection, order_ids=ids) if not e.group_key.endswith(REVERSAL)]
         entries = [
             back._replace(value_date=open_date(back.value_date, lock_date, now)) for back in reversed_entries(booked)
