@@ -186,6 +186,18 @@ class Desk:
         self.orders[name or f"order {order_id}"] = order_id
         return order_id
 
+    def enter_dividend(self, account: str, symbol: str, on: str, amount: str) -> int:
+        """A person's own entry of a dividend, which nobody ties to an action."""
+        order_id = self._store_order(account, symbol, "DIVIDEND", date.fromisoformat(on), amount=Decimal(amount))
+        self.orders[f"entry {order_id}"] = order_id
+        return order_id
+
+    def withhold(self, account: str, country: str, rate: str) -> None:
+        """What is withheld in an account from dividends of a country."""
+        rule = WithholdingRule(country, Decimal(rate), date(1900, 1, 1), account_id=self.accounts[account])
+        now = self.clock.now()
+        self.database.write_unit(lambda c: books.store_withholding_rule(c, rule, now=now))
+
     def _store_order(self, account: str, symbol: str, type_: str, on: date, **amounts: Any) -> int:
         self._ids += 1
         now = self.clock.now()

@@ -264,6 +264,26 @@ def test_entry_tied_to_a_dividend_that_is_cancelled_is_remembered_and_the_weekly
     assert (desk.payments(), [link.order_id for link in desk.rows(DividendLink)]) == ([], [own])
 
 
+def test_rates_that_are_edited_later_take_nothing_from_entries_of_ones_own(make: Make) -> None:
+    desk = make({"id": "E", "currency": "EUR"}, wht={"US": "0.15"})
+    desk.carry_out({"do": "fx", "from": "USD", "to": "EUR", "date": "2024-04-01", "rate": "0.92"})
+    # What was left of 5.00 after tax, and 5.00 in euros.
+    desk._store_order("A", "XX", "DIVIDEND", date(2024, 4, 2), amount=Decimal("4.25"))
+    desk._store_order("E", "XX", "DIVIDEND", date(2024, 4, 2), amount=Decimal("4.60"), currency="EUR")
+    desk.run("2024-04-03")
+    assert (desk.payments(), len(desk.rows(DividendLink))) == ([], 2)
+
+    desk.withhold("A", "US", "0.30")
+    desk.carry_out({"do": "fx", "from": "USD", "to": "EUR", "date": "2024-04-01", "rate": "0.88"})
+    desk.run("2024-04-15")
+    assert (desk.payments(), len(desk.rows(DividendLink))) == ([], 2)
+
+    # Another amount is another matter: nothing that was entered is near 9.00.
+    desk.carry_out({"do": "event_update", "id": "e1", "amount": "0.90"})
+    desk.run("2024-04-16")
+    assert [(one["account"], one["gross"]) for one in desk.payments()] == [("A", "9.0000"), ("E", "9.0000")]
+
+
 def test_entry_that_comes_after_the_payment_takes_it_back(make: Make) -> None:
     desk = make()
     desk.run("2024-04-02")

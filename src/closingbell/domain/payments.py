@@ -166,6 +166,15 @@ class Link(NamedTuple):
     currency: str
 
 
+class StoredLink(NamedTuple):
+    """What was written down of a link: the entry, whether a person tied it, and what was owed when it was looked at."""
+
+    order_id: int
+    is_by_person: bool
+    gross: int | None = None
+    currency: str | None = None
+
+
 class Suggestion(NamedTuple):
     """An entitlement that is shown and not booked; ``is_dismissed``: a person has said that it is not wanted.
 
@@ -196,8 +205,9 @@ class Wait(NamedTuple):
 class HolderBooks:
     """What is on the books of one account for one company: active legs, newest versions, and the first payment's day.
 
-    ``links`` are the entries that a person tied to an action; ``entries`` those that nobody tied to one. ``choices``:
-    what a person said of a suggestion, by action: whether it is accepted.
+    ``links`` are the entries that a person tied to an action; ``entries`` those that nobody tied to one, ``known``
+    those of them that stood for an action before. ``choices``: what a person said of a suggestion, by action: whether
+    it is accepted.
     """
 
     active: dict[tuple[int, Leg], BookedLeg] = field(default_factory=dict)
@@ -205,6 +215,7 @@ class HolderBooks:
     first_paid: dict[int, date] = field(default_factory=dict)
     links: dict[int, int] = field(default_factory=dict)
     entries: list[UserDividend] = field(default_factory=list)
+    known: dict[int, StoredLink] = field(default_factory=dict)
     choices: dict[int, bool] = field(default_factory=dict)
 
 

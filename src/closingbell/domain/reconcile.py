@@ -222,9 +222,16 @@ class _Reconciler(SharesForCash):
         fitting = [
             entry
             for entry in self.entries
-            if dividend.ex_date <= entry.date <= last and self._is_near(dividend, accrual, entry)
+            if dividend.ex_date <= entry.date <= last
+            and (self._was_near(dividend, accrual, entry) or self._is_near(dividend, accrual, entry))
         ]
         return min(fitting, key=lambda entry: (abs(entry.date - around), entry.order_id), default=None)
+
+    def _was_near(self, dividend: Dividend, accrual: BookedLeg, entry: UserDividend) -> bool:
+        """Whether it stood for as much before: a rate that is edited in its table takes nothing from an entry."""
+        known = self.books.known.get(dividend.id)
+        owed = entry.order_id, accrual.gross, accrual.currency
+        return known is not None and (known.order_id, known.gross, known.currency) == owed
 
     def _is_near(self, dividend: Dividend, accrual: BookedLeg, entry: UserDividend) -> bool:
         amounts = Amounts(accrual.gross, accrual.tax, accrual.net)

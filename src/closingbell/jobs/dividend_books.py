@@ -34,6 +34,7 @@ from closingbell.domain.payments import (
     Leg,
     Rates,
     ShareEvent,
+    StoredLink,
     UserDividend,
 )
 from closingbell.domain.shares_for_cash import RETRY, TOLD_WITHIN
@@ -83,7 +84,7 @@ class CompanyFacts:
     trades: Mapping[int, Sequence[Trade]]
     holders: Mapping[int, Holder]
     books: dict[int, HolderBooks]
-    links: Mapping[tuple[int, int], tuple[int, bool]]
+    links: Mapping[tuple[int, int], StoredLink]
     states: Mapping[int, StoredState]
     found: Mapping[int, AcceptedAction]
     spin_offs: SpinOffFacts | None = None
@@ -219,7 +220,7 @@ def _company_facts(
     holders: Mapping[int, Holder],
     books: dict[int, HolderBooks],
     entries: Mapping[int, Sequence[UserDividend]],
-    links: Mapping[tuple[int, int], tuple[int, bool]],
+    links: Mapping[tuple[int, int], StoredLink],
     states: Mapping[int, StoredState],
     today: date,
     as_of: date | None,
@@ -319,19 +320,20 @@ def _share_event(action: AcceptedAction, *, in_scope: bool) -> ShareEvent:
 def _tie_entries(
     of_accounts: dict[int, HolderBooks],
     entries: Mapping[int, Sequence[UserDividend]],
-    links: Mapping[tuple[int, int], tuple[int, bool]],
+    links: Mapping[tuple[int, int], StoredLink],
 ) -> None:
     """Give each account its own entries: those that a person tied to an action, and the others."""
     for account_id, own in entries.items():
         known = {entry.order_id for entry in own}
         tied = {
             action_id: order_id
-            for (action_id, account), (order_id, is_by_person) in links.items()
+            for (action_id, account), (order_id, is_by_person, *_) in links.items()
             if account == account_id and is_by_person and order_id in known
         }
         books = of_accounts.setdefault(account_id, HolderBooks())
         books.links = tied
         books.entries = [entry for entry in own if entry.order_id not in tied.values()]
+        books.known = {action_id: link for (action_id, account), link in links.items() if account == account_id}
 
 
 def _rates(

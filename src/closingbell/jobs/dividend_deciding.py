@@ -15,6 +15,7 @@ from closingbell.domain.payments import (
     EventState,
     HolderBooks,
     Leg,
+    StoredLink,
     Suggestion,
     Wait,
     split_state_of,
@@ -44,7 +45,7 @@ class Decision:
     states: dict[int, StoredState] = field(default_factory=dict)
     next_date: date | None = None
     found: Mapping[int, AcceptedAction] = field(default_factory=dict)
-    stored_links: Mapping[tuple[int, int], tuple[int, bool]] = field(default_factory=dict)
+    stored_links: Mapping[tuple[int, int], StoredLink] = field(default_factory=dict)
     children: dict[int, int] = field(default_factory=dict)
     touched: set[int] = field(default_factory=set)
     again_since: date | None = None
@@ -158,7 +159,7 @@ def _are_links_new(facts: CompanyFacts, account_id: int, changes: Changes) -> bo
     chosen = {dividend.id for dividend in facts.terms.dividends}
     before = {
         (action_id, order_id)
-        for (action_id, account), (order_id, is_by_person) in facts.links.items()
+        for (action_id, account), (order_id, is_by_person, *_) in facts.links.items()
         if account == account_id and action_id in chosen and (not is_by_person or (action_id, order_id) in now)
     }
     return now != before

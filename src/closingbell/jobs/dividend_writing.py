@@ -134,7 +134,7 @@ def _write(
     for decision, account_id, changes in batch.accounts:
         before = [
             (action_id, order_id, is_by_person)
-            for (action_id, account), (order_id, is_by_person) in decision.stored_links.items()
+            for (action_id, account), (order_id, is_by_person, *_) in decision.stored_links.items()
             if account == account_id
         ]
         if changes.links or before:

@@ -15,7 +15,7 @@ from closingbell.domain.bars import INTRADAY
 from closingbell.domain.entitlements import FractionPolicy, Trade
 from closingbell.domain.money import PRICE_SCALE, QUANTITY_SCALE
 from closingbell.domain.orders import COMPANY_INCOME, OUTGOING, SHARE_MOVES
-from closingbell.domain.payments import Holder, Preference, UserDividend
+from closingbell.domain.payments import Holder, Preference, StoredLink, UserDividend
 from closingbell.domain.rounding import Rounding, money_of_ratio
 from closingbell.models import (
     Account,
@@ -150,16 +150,15 @@ def load_user_dividends(
     return found
 
 
-def load_links(connection: Connection, action_ids: Sequence[int]) -> dict[tuple[int, int], tuple[int, bool]]:
-    """Entries that stand for an entitlement, by action and account: the order, and whether a person tied it."""
+def load_links(connection: Connection, action_ids: Sequence[int]) -> dict[tuple[int, int], StoredLink]:
+    """Entries that stand for an entitlement, by action and account."""
     row = table_of(DividendLink).c
+    columns = row.corporate_action_id, row.account_id, row.order_id, row.is_by_person, coerced(row.gross, _INT)
     found = {}
     for group in in_groups(action_ids):
-        query = select(row.corporate_action_id, row.account_id, row.order_id, row.is_by_person)
-        for action_id, account_id, order_id, is_by_person in connection.execute(
-            query.where(row.corporate_action_id.in_(group))
-        ):
-            found[action_id, account_id] = (order_id, is_by_person)
+        query = select(*columns, row.currency).where(row.corporate_action_id.in_(group))
+        for action_id, account_id, *stored in connection.execute(query):
+            found[action_id, account_id] = StoredLink(*stored)
     return found
 
 
