@@ -112,6 +112,17 @@ def test_every_test_named_on_a_page_exists() -> None:
     assert missing == []
 
 
+def test_every_invariant_of_dividends_is_proved_by_something_that_exists() -> None:
+    machine = _text("tests/dividend_machine.py")
+    rows = re.findall(r"^\| (\d+) \| [^|]+ \| ([^|]+) \|$", page("trust.md"), re.M)
+
+    assert [int(number) for number, _ in rows] == list(range(1, 17))
+    looks = [name for _, proof in rows for name in re.findall(r"`([a-z_]+)`", proof)]
+    assert len(looks) > 10
+    assert [name for name in looks if f"def {name}(" not in machine] == []
+    assert [number for number, proof in rows if "`" not in proof] == []
+
+
 def test_every_story_is_named_on_the_page_of_trust() -> None:
     told = page("trust.md")
     stories = sorted((DOCS.parent / "tests" / "scenarios" / "stories").glob("test_*.py"))
