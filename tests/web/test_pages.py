@@ -1,13 +1,14 @@
 from __future__ import annotations
 
+import csv
 import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import insert, select, text
+from sqlalchemy import insert, select, text, update
 
-from closingbell.models import AuditEntry, DatabaseMark, JobLog, JobRequest, JobState, Notification, User
+from closingbell.models import AuditEntry, DatabaseMark, JobLog, JobLogItem, JobRequest, JobState, Notification, User
 from closingbell.stores import job_log
 from closingbell.stores.marks import newest_revision
 from closingbell.stores.upsert import table_of
@@ -160,8 +161,29 @@ def test_a_run_counts_all_that_ended_alike_and_names_the_first(site: Site, monke
     run = plain_text(site.as_("viewer").text("/runs/1"))
 
     assert "1 failed 3 stored failed 1 company: symbol unknown" in run.lower()
-    assert re.search(r"stored 3 companies Symbol .* AAPL 2/2 .* … and 2 more\.", run)
+    assert re.search(r"stored 3 companies Symbol .* AAPL 2/2 .* … and 2 more: all companies of this run as CSV \.", run)
     assert "IBM 2/2" not in run
+
+
+def test_every_company_of_a_run_is_in_its_file(site: Site) -> None:
+    site.house.hold("MSFT", "NOSUCH", "IBM", since="2012-11-29")
+    site.house.run()
+    with site.context.database.write() as connection:
+        connection.execute(update(JobLogItem).where(JobLogItem.symbol == "NOSUCH").values(message="=1+1"))
+
+    sent = site.as_("viewer").get("/runs/1/companies.csv")
+
+    assert (sent.mimetype, sent.headers["Content-Disposition"]) == ("text/csv", "attachment; filename=run-1.csv")
+    heading, *lines = list(csv.reader(sent.get_data(as_text=True).splitlines()))
+    assert heading[:5] == ["symbol", "outcome", "expected_count", "covered_count", "stored_count"]
+    assert [line[:5] for line in lines] == [
+        ["IBM", "stored", "2", "2", "2"],
+        ["MSFT", "stored", "2", "2", "2"],
+        ["NOSUCH", "failed", "2", "0", "0"],
+    ]
+    # No text is run by a spreadsheet.
+    assert lines[2][heading.index("message")] == "'=1+1"
+    assert site.as_("viewer").get("/runs/2/companies.csv").status_code == 404
 
 
 def test_a_symbol_leads_to_its_company_for_those_who_may_look_at_it(site: Site) -> None:

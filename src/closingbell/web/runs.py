@@ -14,8 +14,18 @@ from flask.typing import ResponseReturnValue
 from closingbell.domain.runs import RunStatus, requests_in_words
 from closingbell.jobs.context import JobContext, current_context
 from closingbell.jobs.registry import Registry
+from closingbell.queries.csv_text import csv_lines
 from closingbell.queries.jobs import find_run
-from closingbell.queries.runs import SKIPPED, RunFilter, RunView, group_items, load_time_line, read_place
+from closingbell.queries.runs import (
+    SKIPPED,
+    ItemView,
+    RunFilter,
+    RunView,
+    group_items,
+    load_time_line,
+    read_place,
+    run_items,
+)
 from closingbell.usecases import control
 from closingbell.web.guard import Right, needs, note, who_asks
 
@@ -74,6 +84,7 @@ def add_routes(pages: Blueprint, registry: Registry) -> None:
     pages.add_url_rule("/runs", "runs", runs)
     pages.add_url_rule(run_rule, "run", show_run)
     pages.add_url_rule(f"{run_rule}/progress", "run_progress", run_progress)
+    pages.add_url_rule(f"{run_rule}/companies.csv", "run_companies", send_companies)
     pages.add_url_rule(f"{run_rule}/<what>", "ask_run", ask_run)
     pages.add_url_rule(f"{run_rule}/<what>", "do_run", do_run, methods=["POST"])
 
@@ -98,6 +109,18 @@ def show_run(run_id: int) -> ResponseReturnValue:
         requests=requests_in_words(run.request_count, run.requests_by_provider),
         groups=groups,
         counts=counts,
+    )
+
+
+@needs(Right.VIEWER)
+def send_companies(run_id: int) -> ResponseReturnValue:
+    """Every company of a run and how it ended, as CSV: a page shows the first of each kind alone."""
+    database = current_context().database
+    find_run(database, run_id)
+    names = ItemView.__slots__
+    lines = csv_lines(names, ([getattr(item, name) for name in names] for item in run_items(database, run_id)))
+    return Response(
+        "".join(lines), mimetype="text/csv", headers={"Content-Disposition": f"attachment; filename=run-{run_id}.csv"}
     )
 
 
