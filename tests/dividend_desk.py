@@ -234,6 +234,7 @@ class Desk:
             currency=step.get("currency") or self.instruments[symbol]["currency"],
             amount=Decimal(amount),
             scrip_price=None if step.get("scrip_price") is None else Decimal(step["scrip_price"]),
+            election_deadline=None if step.get("deadline") is None else date.fromisoformat(step["deadline"]),
             **_pay_date(step),
             **self._company_fx(step),
         )

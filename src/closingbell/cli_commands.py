@@ -35,6 +35,7 @@ COMMANDS: dict[str, str] = {
     "decisions": "closingbell.commands.manual:decisions",
     "demo": "closingbell.commands.demo:demo",
     "doctor": "closingbell.commands.doctor:doctor",
+    "elections": "closingbell.commands.elections:elections",
     "explain-payment": "closingbell.commands.dividends:explain_payment_command",
     "export": "closingbell.commands.export:export",
     "import": "closingbell.commands.imports:import_",

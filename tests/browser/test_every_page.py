@@ -51,6 +51,7 @@ def _addresses(served: Served) -> list[str]:
         "/portfolio/1/dividends",
         "/portfolio/1/payments/2",
         "/portfolio/1/suggestions/2/accept",
+        "/portfolio/1/elections/3/shares",
         "/portfolio/1/orders",
         "/portfolio/1/orders/new",
         "/portfolio/1/orders/1/delete",
@@ -82,6 +83,9 @@ def filled(served: Served) -> Served:
     house.command("accounts", "set", "Ann", "--dividends", "SUGGEST")
     house.orders("2012-09-04,BUY,IBM,10,195.00,0,USD")
     house.run()
+    # IBM's next one may be had in shares.
+    scrip = "--ex-date 2013-02-06 --amount 0.85 --currency USD --scrip-price 190 --election-deadline 2013-02-20"
+    assert house.command("actions", "add", "IBM", "SCRIP", *scrip.split(), "--why", "told").exit_code == 0
     with house.context.database.write() as connection:
         connection.execute(
             insert(QuarantinedBar).values(

@@ -41,7 +41,7 @@ PERSONAL_FIELDS = {("pages.read_notifications", "POST", "id")}
 COMMON = frozenset(
     {
         "name", "what", "decision", "run_id", "action_id", "bar_id", "symbol", "release", "filename", "form",
-        "record_id", "change", "choice",
+        "record_id", "change", "choice", "dividend_id", "election",
     }
 )  # fmt: skip
 CAPABILITIES = frozenset({"secret", "token"})
@@ -87,7 +87,7 @@ COMMON_FIELDS = frozenset(
 NOT_THERE = 999_999
 ORDERS = "2012-09-04,DEPOSIT,,,100000,0,USD 2012-09-04,BUY,AAPL,20,675.00,4.95,USD"
 # What is nobody's own in an address that names an account.
-OTHERWISE = {"action_id": 1, "choice": "dismiss"}
+OTHERWISE = {"action_id": 1, "choice": "dismiss", "dividend_id": 2, "election": "shares"}
 
 
 @dataclass
@@ -112,6 +112,8 @@ def two(site: Site) -> Two:
         assert house.command("accounts", "set", name, "--dividends", "SUGGEST").exit_code == 0
         house.orders("2012-09-04,BUY,IBM,10,195.00,0,USD", account=name)
     house.run()
+    scrip = "--ex-date 2013-02-06 --amount 0.85 --currency USD --scrip-price 190 --why told"
+    assert house.command("actions", "add", "IBM", "SCRIP", *scrip.split()).exit_code == 0
     people = {one.email.partition("@")[0]: one.id for one in house.rows(User)}
     for role in ("member", "viewer"):
         add_address(site.context, email=f"{role}@example.org", url=f"ntfy://{role}", level="info")
@@ -138,6 +140,7 @@ def ids_of(site: Site, name: str, user_id: int) -> dict[str, int]:
         "action_id": next(
             one.id for one in site.house.rows(CorporateActionRow) if one.company_id == site.house.company("IBM").id
         ),
+        "dividend_id": next(one.id for one in site.house.rows(CorporateActionRow) if one.kind == "SCRIP"),
         "payment_id": min(one.id for one in site.house.rows(DividendPayment) if one.account_id == account.id),
         "token_id": token.id,
         "id": message.id,
@@ -246,7 +249,7 @@ def test_a_query_changes_nobodys_account(two: Two) -> None:
 def test_ones_own_id_is_answered_on_the_same_routes(two: Two) -> None:
     browser = two.site.as_("member")
     of_own = [(rule, method) for rule, method in routes(two.site) if named_in(rule)]
-    ends = ("/delete", "/revoke", ":choice>")
+    ends = ("/delete", "/revoke", ":choice>", ":election>")
     # What ends something comes last.
     for rule, method in sorted(of_own, key=lambda one: (one[1], one[0].rule.endswith(ends))):
         status, _ = ask(browser, method, path_of(rule, two.ann))

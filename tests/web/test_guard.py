@@ -28,6 +28,7 @@ VALUES = {
     "what": "run",
     "decision": "apply",
     "choice": "accept",
+    "election": "shares",
     "run_id": "1",
     "secret": "x",
     "symbol": "AAPL",

@@ -207,7 +207,8 @@ class HolderBooks:
 
     ``links`` are the entries that a person tied to an action; ``entries`` those that nobody tied to one, ``known``
     those of them that stood for an action before. ``choices``: what a person said of a suggestion, by action: whether
-    it is accepted.
+    it is accepted. ``elections``: whether shares are taken in
+    place of cash, by action, where that is decided whatever was paid.
     """
 
     active: dict[tuple[int, Leg], BookedLeg] = field(default_factory=dict)
@@ -217,6 +218,7 @@ class HolderBooks:
     entries: list[UserDividend] = field(default_factory=list)
     known: dict[int, StoredLink] = field(default_factory=dict)
     choices: dict[int, bool] = field(default_factory=dict)
+    elections: dict[int, bool] = field(default_factory=dict)
 
 
 @dataclass(slots=True)

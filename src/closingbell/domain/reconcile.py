@@ -77,8 +77,7 @@ class _Reconciler(SharesForCash):
 
     def _dividend(self, dividend: Dividend) -> None:
         booked, paid = self._active(dividend.id, Leg.ACCRUAL), self._active(dividend.id, Leg.PAYMENT)
-        payments = self.books.versions.get((dividend.id, Leg.PAYMENT), 0)
-        if payments > 1 or (payments and paid is None):
+        if self.books.versions and (self._was_reversed(dividend.id, Leg.PAYMENT, paid) or self._was_taken(dividend.id)):
             self.changes.corrected.add(dividend.id)
         if dividend.is_cancelled or self.frame.today < dividend.ex_date:
             self._take_back(booked, paid, CANCELLED if dividend.is_cancelled else NOT_YET)
@@ -102,6 +101,15 @@ class _Reconciler(SharesForCash):
                 self.changes.unpaid.add(dividend.id)
             return
         self._settle(dividend, accrual, booked, paid)
+
+    def _was_reversed(self, action_id: int, leg: Leg, active: BookedLeg | None) -> bool:
+        """Whether a version of a leg was taken back by an earlier run."""
+        versions = self.books.versions.get((action_id, leg), 0)
+        return versions > 1 or (versions > 0 and active is None)
+
+    def _was_taken(self, action_id: int) -> bool:
+        """Whether shares in place of the cash were taken back."""
+        return self._was_reversed(action_id, Leg.SCRIP, self._active(action_id, Leg.SCRIP))
 
     def _settle(self, dividend: Dividend, accrual: BookedLeg, booked: BookedLeg | None, paid: BookedLeg | None) -> None:
         """Book what is owed, pay it when it is due, and take back first what was booked differently."""

@@ -102,14 +102,17 @@ class SharesForCash(Bookkeeper):
         return found[0] if found else None
 
     def _take_scrip(self, dividend: Dividend, payment: BookedLeg | None) -> bool:
-        """Whole shares at the issuer's price in place of the cash, where the account chose them before it was paid.
+        """Whole shares at the issuer's price in place of the cash, where the account chose them.
 
-        They follow the payment, whatever becomes of it.
+        They follow the payment, whatever becomes of it. Where nobody chose for this dividend, and no deadline says
+        which standing choice counts, it is the one that the account has when it is paid.
         """
         held, key = self._active(dividend.id, Leg.SCRIP), (dividend.id, Leg.SCRIP)
-        is_chosen = key in self.books.versions or (
-            self.holder.takes_scrip and (dividend.id, Leg.PAYMENT) not in self.books.versions
-        )
+        is_chosen = self.books.elections.get(dividend.id)
+        if is_chosen is None:
+            is_chosen = key in self.books.versions or (
+                self.holder.takes_scrip and (dividend.id, Leg.PAYMENT) not in self.books.versions
+            )
         fresh = None
         if payment is not None and is_chosen and dividend.scrip_price is not None:
             fresh = scrip_leg(payment, dividend.scrip_price, self._next_version(*key))

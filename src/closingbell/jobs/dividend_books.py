@@ -14,6 +14,7 @@ from sqlalchemy import Connection
 from closingbell.domain.actions import PAYING, SPLITTING, AcceptedAction, AcceptedKind, PayDateStatus
 from closingbell.domain.bank_holidays import holidays_of
 from closingbell.domain.countries import country_of
+from closingbell.domain.elections import takes_shares
 from closingbell.domain.entitlements import FractionPolicy, Split, Trade
 from closingbell.domain.market_zones import date_at
 from closingbell.domain.money import PRICE_SCALE, QUANTITY_SCALE, to_scaled
@@ -42,6 +43,7 @@ from closingbell.domain.spin_offs import SpinOffFacts
 from closingbell.domain.withholding import WithholdingRule, withholding_rule
 from closingbell.jobs.spin_off_facts import load_spin_offs
 from closingbell.stores import actions, books, dividend_facts, payments
+from closingbell.stores.accounts import load_changes
 from closingbell.stores.dividend_progress import StoredState, Waiting, load_states
 
 _DAY = timedelta(days=1)
@@ -145,6 +147,12 @@ def load_facts(
     accounts |= {account for one in legs.values() for account in one}
     accounts |= {account for one in entries.values() for account in one}
     holders = dividend_facts.load_holders(connection, accounts)
+    for waiting in group:
+        scrip = [one for one in chosen[waiting.company_id] if one.kind is AcceptedKind.SCRIP]
+        if scrip:
+            of_company = legs[waiting.company_id]
+            involved = {account: holders[account] for account in trades[waiting.company_id].keys() | of_company.keys()}
+            _take_elections(connection, waiting.mic, scrip, involved, of_company)
     facts = []
     for waiting in group:
         facts.append(
@@ -207,6 +215,29 @@ def _take_leg(of: HolderBooks, leg: BookedLeg, *, is_active: bool, posted_at: da
     if leg.leg is Leg.PAYMENT:
         day = posted_at.date()
         of.first_paid[leg.action_id] = min(day, of.first_paid.get(leg.action_id, day))
+
+
+def _take_elections(
+    connection: Connection,
+    mic: str,
+    scrip: Sequence[AcceptedAction],
+    holders: Mapping[int, Holder],
+    of_accounts: dict[int, HolderBooks],
+) -> None:
+    """Write down for each account which of these dividends it takes in shares, where that is decided."""
+    elected = dividend_facts.load_elections(connection, [action.id for action in scrip])
+    changes = load_changes(connection, "takes_scrip", sorted(holders))
+    for account, holder in holders.items():
+        of_account = [(date_at(mic, at), before) for at, before in changes.get(account, ())]
+        for action in scrip:
+            takes = takes_shares(
+                elected.get((action.id, account)),
+                standing=holder.takes_scrip,
+                changes=of_account,
+                deadline=action.facts.election_deadline,
+            )
+            if takes is not None:
+                of_accounts.setdefault(account, HolderBooks()).elections[action.id] = takes
 
 
 def _company_facts(

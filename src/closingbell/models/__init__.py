@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from closingbell.models.dividend_payment import DividendRecheck as DividendRecheck
     from closingbell.models.dividend_payment import DividendState as DividendState
     from closingbell.models.dividend_payment import NumberBlock as NumberBlock
+    from closingbell.models.dividend_payment import ScripElection as ScripElection
     from closingbell.models.job_log import JobLog as JobLog
     from closingbell.models.job_log import JobLogItem as JobLogItem
     from closingbell.models.job_log import RunTotal as RunTotal
@@ -56,6 +57,7 @@ if TYPE_CHECKING:
     from closingbell.models.outbox import OutboxMessage as OutboxMessage
     from closingbell.models.outbox import Webhook as Webhook
     from closingbell.models.portfolio import Account as Account
+    from closingbell.models.portfolio import AccountChange as AccountChange
     from closingbell.models.portfolio import AccountSymbol as AccountSymbol
     from closingbell.models.portfolio import Order as Order
     from closingbell.models.portfolio import User as User
@@ -80,6 +82,7 @@ _HOMES = {
         "DividendRecheck",
         "DividendState",
         "NumberBlock",
+        "ScripElection",
     ),
     "job_log": ("JobLog", "JobLogItem", "RunTotal"),
     "job_tick": ("ApiToken", "Incident", "JobRequest", "JobState", "JobTick", "SchedulerProcess"),
@@ -88,7 +91,7 @@ _HOMES = {
     "minute_bar": ("MinuteBar", "WatchedCompany"),
     "notification": ("Notification",),
     "operator": ("AuditEntry", "OneTimeLink", "SignInTry"),
-    "portfolio": ("Account", "AccountSymbol", "Order", "User"),
+    "portfolio": ("Account", "AccountChange", "AccountSymbol", "Order", "User"),
     "outbox": ("MessageAddress", "OutboxMessage", "Webhook"),
     "price_history": ("PriceCoverage", "PriceGap", "PriceHistory", "PriceRevision", "PriceSummary", "QuarantinedBar"),
 }

@@ -101,6 +101,20 @@ class DividendChoice(Base):
     decided_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 
+class ScripElection(Base):
+    """A person's choice for one dividend that may be had in shares; an account without one has its standing choice."""
+
+    __tablename__ = "scrip_election"
+
+    corporate_action_id: Mapped[int] = mapped_column(
+        BigInteger, ForeignKey("corporate_action.id"), primary_key=True, autoincrement=False
+    )
+    account_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("account.id"), primary_key=True, autoincrement=False)
+    takes_shares: Mapped[bool]
+    elected_by: Mapped[str] = mapped_column(String(200))
+    elected_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
 class DividendRecheck(Base):
     """A company whose books must be looked at again, because a fact changed in the same transaction.
 

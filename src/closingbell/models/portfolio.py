@@ -45,7 +45,7 @@ class Account(Base):
 
     ``residence`` is the owner's country for withholding tax. ``fraction_policy`` says what becomes of a fraction of a
     share at a split, ``dividend_preference`` whether dividends are paid by themselves (AUTO), only shown, or neither.
-    ``takes_scrip`` chooses shares where a company offers them in place of cash.
+    ``takes_scrip`` chooses shares where a company offers them in place of cash, unless a person chose for one dividend.
     """
 
     __tablename__ = "account"
@@ -63,6 +63,19 @@ class Account(Base):
     dividend_preference: Mapped[str] = mapped_column(String(8), default="AUTO", server_default="AUTO")
     takes_scrip: Mapped[bool] = mapped_column(default=False, server_default=false())
     opened_date: Mapped[date | None]
+
+
+class AccountChange(Base):
+    """A change of an account's choice (``name``), and what it was before: which one held on a past day follows."""
+
+    __tablename__ = "account_change"
+    __table_args__ = (Index("ix_account_change_account_id", "account_id"), MYSQL)
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    account_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("account.id"))
+    name: Mapped[str] = mapped_column(String(40))
+    was_chosen: Mapped[bool]
+    changed_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 
 class AccountSymbol(Base):

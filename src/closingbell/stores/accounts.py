@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, insert, select, update
 
-from closingbell.models import Account, Order
+from closingbell.models import Account, AccountChange, Order
 from closingbell.stores.dividend_progress import mark_account
 from closingbell.stores.upsert import in_groups, upsert
 
@@ -31,6 +31,8 @@ class AccountFacts:
     takes_scrip: bool = False
 
 
+# Choices of which it counts what they were on a day.
+_DATED = (Account.takes_scrip,)
 _FACTS = [getattr(Account, name) for name in AccountFacts.__dataclass_fields__]
 
 
@@ -77,5 +79,33 @@ def store_name(connection: Connection, account_id: int, name: str) -> None:
 
 def store_account_settings(connection: Connection, account_id: int, *, now: datetime, **changes: Any) -> None:
     """Change what an account decides; names are those of AccountFacts. What is booked for it is looked at again."""
+    _remember(connection, account_id, changes, now)
     connection.execute(update(Account).where(Account.id == account_id).values(**changes))
     mark_account(connection, account_id, now=now)
+
+
+def _remember(connection: Connection, account_id: int, changes: dict[str, Any], now: datetime) -> None:
+    """Write down what the choices were whose past counts."""
+    before = connection.execute(select(*_DATED).where(Account.id == account_id)).one()
+    rows = [
+        {"account_id": account_id, "name": name, "was_chosen": was, "changed_at": now}
+        for name, was in before._mapping.items()
+        if name in changes and changes[name] != was
+    ]
+    if rows:
+        connection.execute(insert(AccountChange), rows)
+
+
+def load_changes(
+    connection: Connection, name: str, account_ids: Sequence[int]
+) -> dict[int, list[tuple[datetime, bool]]]:
+    """When these accounts changed a choice, and what it was before, in the order of the changes."""
+    row = AccountChange
+    found: dict[int, list[tuple[datetime, bool]]] = {}
+    for group in in_groups(account_ids):
+        query = select(row.account_id, row.changed_at, row.was_chosen).where(
+            row.account_id.in_(group), row.name == name
+        )
+        for account_id, at, before in connection.execute(query.order_by(row.id)):
+            found.setdefault(account_id, []).append((at, before))
+    return found

@@ -27,6 +27,7 @@ from closingbell.models import (
     MarketSession,
     Order,
     PriceHistory,
+    ScripElection,
 )
 from closingbell.stores.books import FX_DAYS_BACK
 from closingbell.stores.upsert import in_groups, table_of
@@ -170,6 +171,17 @@ def load_choices(connection: Connection, action_ids: Sequence[int]) -> dict[tupl
         query = select(row.corporate_action_id, row.account_id, row.is_accepted)
         for action_id, account_id, is_accepted in connection.execute(query.where(row.corporate_action_id.in_(group))):
             found[action_id, account_id] = bool(is_accepted)
+    return found
+
+
+def load_elections(connection: Connection, action_ids: Sequence[int]) -> dict[tuple[int, int], bool]:
+    """What people chose for one dividend that may be had in shares, by action and account: whether they take them."""
+    row = table_of(ScripElection).c
+    found = {}
+    for group in in_groups(action_ids):
+        query = select(row.corporate_action_id, row.account_id, row.takes_shares)
+        for action_id, account_id, takes_shares in connection.execute(query.where(row.corporate_action_id.in_(group))):
+            found[action_id, account_id] = bool(takes_shares)
     return found
 
 

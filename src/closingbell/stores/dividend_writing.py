@@ -10,7 +10,7 @@ from sqlalchemy import Connection, delete, select
 
 from closingbell.domain.money import MONEY_SCALE, PRICE_SCALE, QUANTITY_SCALE, from_scaled
 from closingbell.domain.payments import BookedLeg, Link, Reversal
-from closingbell.models import DividendChoice, DividendLink, Order
+from closingbell.models import DividendChoice, DividendLink, Order, ScripElection
 from closingbell.stores import books, orders, payments
 from closingbell.stores.dividend_progress import SETTINGS_CHANGED, mark
 from closingbell.stores.upsert import in_groups, table_of, upsert
@@ -132,6 +132,17 @@ def store_choice(
     }
     upsert(connection, DividendChoice, [row], update=("is_accepted", "decided_by", "decided_at"))
     mark(connection, [(company_id, None)], reason=SETTINGS_CHANGED, now=now)
+
+
+def store_election(
+    connection: Connection, *, action_id: int, account_id: int, takes_shares: bool | None, by: str, now: datetime
+) -> None:
+    """A person's choice for one dividend that may be had in shares; None takes it back."""
+    row = table_of(ScripElection).c
+    connection.execute(delete(ScripElection).where(row.corporate_action_id == action_id, row.account_id == account_id))
+    if takes_shares is not None:
+        chosen = {"corporate_action_id": action_id, "account_id": account_id, "takes_shares": takes_shares}
+        upsert(connection, ScripElection, [{**chosen, "elected_by": by, "elected_at": now}])
 
 
 def tie_entry(

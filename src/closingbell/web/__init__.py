@@ -17,6 +17,7 @@ from closingbell.web import (
     charts,
     companies,
     dividends,
+    elections,
     errors,
     guard,
     health,
@@ -72,6 +73,7 @@ def add_pages(app: Flask, registry: Registry) -> None:
     orders.add_routes(pages)
     payments.add_routes(pages)
     suggestions.add_routes(pages)
+    elections.add_routes(pages)
     notifications.add_routes(pages)
     settings.add_routes(pages, registry)
     addresses.add_routes(pages)

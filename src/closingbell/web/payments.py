@@ -15,6 +15,7 @@ from closingbell.jobs.context import current_context
 from closingbell.queries.dividend_calendar import CalendarLine, load_calendar
 from closingbell.queries.payments import PaymentFilter, explain_payment, list_payments
 from closingbell.queries.portfolio import Amount
+from closingbell.web.elections import elections_of
 from closingbell.web.guard import Right, needs, own_account
 from closingbell.web.suggestions import suggestions_of
 
@@ -48,6 +49,7 @@ def show_dividends(account_id: int) -> ResponseReturnValue:
         own=own,
         months=by_month(lines, today),
         undated=[one for one in lines if one.pay_date is None],
+        elections=elections_of(own),
         suggested=suggestions_of(own),
         paid=list_payments(context.database, PaymentFilter(account=own.name), limit=LISTED),
     )
