@@ -60,6 +60,7 @@ COMMANDS: dict[str, str] = {
     "rename-symbol": "closingbell.commands.symbols:rename_symbol",
     "reopen-company": "closingbell.commands.symbols:reopen_company",
     "replay": "closingbell.commands.replay:replay",
+    "rerate-payment": "closingbell.commands.rerating:rerate_payment_command",
     "reset-second-factor": "closingbell.commands.people:reset_second_factor",
     "restore": "closingbell.commands.backup:restore",
     "resume-job": "closingbell.commands.control:resume_job",

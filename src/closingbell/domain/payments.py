@@ -207,8 +207,9 @@ class HolderBooks:
 
     ``links`` are the entries that a person tied to an action; ``entries`` those that nobody tied to one, ``known``
     those of them that stood for an action before. ``choices``: what a person said of a suggestion, by action: whether
-    it is accepted. ``elections``: whether shares are taken in
-    place of cash, by action, where that is decided whatever was paid.
+    it is accepted. ``elections``: whether shares are taken in place of cash, by action, where that is decided whatever
+    was paid. ``rerates``: why a person wants an action's legs computed anew, with the rounding and the rates that hold
+    now.
     """
 
     active: dict[tuple[int, Leg], BookedLeg] = field(default_factory=dict)
@@ -219,6 +220,7 @@ class HolderBooks:
     known: dict[int, StoredLink] = field(default_factory=dict)
     choices: dict[int, bool] = field(default_factory=dict)
     elections: dict[int, bool] = field(default_factory=dict)
+    rerates: dict[int, str] = field(default_factory=dict)
 
 
 @dataclass(slots=True)

@@ -119,11 +119,12 @@ class _Reconciler(SharesForCash):
             payment = self._payment(dividend, accrual, paid)
             if payment is None:
                 self.changes.unpaid.add(dividend.id)
-        moved = paid is not None and paid is not payment and self._reverse(paid, CHANGED if is_due else NOT_DUE)
+        why = self.books.rerates.get(dividend.id, CHANGED)
+        moved = paid is not None and paid is not payment and self._reverse(paid, why if is_due else NOT_DUE)
         if paid is not None and paid is not payment:
             self.changes.corrected.add(dividend.id)
         if booked is not accrual:
-            late = booked is not None and self._reverse(booked, CHANGED)
+            late = booked is not None and self._reverse(booked, why)
             self._book(accrual, is_moved=late)
         if payment is not None and payment is not paid:
             self._book(payment, is_moved=moved)
@@ -140,7 +141,8 @@ class _Reconciler(SharesForCash):
 
     def _accrual(self, dividend: Dividend, quantity: int, booked: BookedLeg | None) -> BookedLeg:
         """What is owed; ``booked`` itself where it says the same at the rate and rounding that are frozen in it."""
-        if booked is not None and self._is_accrual_right(dividend, quantity, booked):
+        is_frozen = dividend.id not in self.books.rerates
+        if booked is not None and is_frozen and self._is_accrual_right(dividend, quantity, booked):
             return booked
         rate = self._tax_rate(dividend, quantity)
         amounts = dividend_amounts(quantity, dividend.amount, dividend.currency, rate, self.holder.rounding)
@@ -170,8 +172,10 @@ class _Reconciler(SharesForCash):
         """What is paid; ``paid`` itself where it says the same, None while there is no rate to pay by."""
         due = dividend.pay.date
         assert due is not None
-        if paid is not None and self._is_payment_right(dividend, accrual, paid):
+        is_frozen = dividend.id not in self.books.rerates
+        if paid is not None and is_frozen and self._is_payment_right(dividend, accrual, paid):
             return paid
+        rounding = accrual.rounding if is_frozen else self.holder.rounding
         fresh = payment_leg(self.holder, dividend, accrual, self._next_version(dividend.id, Leg.PAYMENT), due)
         if self.holder.currency != dividend.currency:
             rate = self._exchange_rate(dividend, due)
@@ -180,9 +184,10 @@ class _Reconciler(SharesForCash):
                 self.changes.waiting.append(Wait(dividend.id, Leg.PAYMENT, what))
                 return None
             amounts = Amounts(accrual.gross, accrual.tax, accrual.net)
-            cash = converted(amounts, rate[0], self.holder.currency, accrual.rounding).net
+            cash = converted(amounts, rate[0], self.holder.currency, rounding).net
             fresh = fresh._replace(
                 cash=cash,
+                rounding=rounding,
                 fx_rate=rate[0],
                 fx_date=rate[1],
                 is_fx_of_action=dividend.fx_currency == self.holder.currency,
@@ -276,7 +281,8 @@ class _Reconciler(SharesForCash):
         cut = shown_quantity(fraction)
         on = event.split.ex_date
         is_price_right = paid is not None and event.price in {None, paid.price}
-        if paid is not None and is_price_right and (paid.quantity, paid.due_date) == (cut, on):
+        is_frozen = key not in self.books.rerates
+        if paid is not None and is_frozen and is_price_right and (paid.quantity, paid.due_date) == (cut, on):
             return
         price = event.price if event.price is not None else paid.price if paid else self.frame.rates.close(on)
         rate = self._rate_between(self.company.currency, self.holder.currency, on)
@@ -295,7 +301,9 @@ class _Reconciler(SharesForCash):
             fx_date=None if rate == RATE_ONE else on,
             cash=converted(Amounts(worth, 0, worth), rate, self.holder.currency, self.holder.rounding).net,
         )
-        moved = paid is not None and self._reverse(paid, CHANGED)
+        if paid is not None and not is_frozen and books_the_same(paid, fresh, with_kind=False):
+            return
+        moved = paid is not None and self._reverse(paid, self.books.rerates.get(key, CHANGED))
         self._book(fresh, is_moved=moved)
 
     def _share_leg(self, event: ShareEvent, leg: Leg, quantity: int, *, after: int | None = None) -> BookedLeg:

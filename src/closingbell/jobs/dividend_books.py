@@ -76,7 +76,10 @@ class Rulebook:
 
 @dataclass(slots=True)
 class CompanyFacts:
-    """Everything that decides about one company, as it was read."""
+    """Everything that decides about one company, as it was read.
+
+    ``rerates`` is what people want computed anew: action, account, and when it was asked.
+    """
 
     waiting: Waiting
     today: date
@@ -90,6 +93,7 @@ class CompanyFacts:
     states: Mapping[int, StoredState]
     found: Mapping[int, AcceptedAction]
     spin_offs: SpinOffFacts | None = None
+    rerates: list[tuple[int, int, datetime]] = field(default_factory=list)
 
 
 def load_rulebook(connection: Connection, *, lag: int | None) -> Rulebook:
@@ -143,6 +147,11 @@ def load_facts(
     for (action_id, account), is_accepted in dividend_facts.load_choices(connection, action_ids).items():
         if account_id in (None, account):
             legs[company_of[action_id]][account].choices[action_id] = is_accepted
+    rerates: dict[int, list[tuple[int, int, datetime]]] = defaultdict(list)
+    for action_id, account, reason, asked_at in dividend_facts.load_rerates(connection, action_ids):
+        if account_id in (None, account):
+            legs[company_of[action_id]][account].rerates[action_id] = reason
+            rerates[company_of[action_id]].append((action_id, account, asked_at))
     accounts = {account for one in trades.values() for account in one}
     accounts |= {account for one in legs.values() for account in one}
     accounts |= {account for one in entries.values() for account in one}
@@ -172,6 +181,7 @@ def load_facts(
                 as_of=as_of,
             )
         )
+        facts[-1].rerates = rerates[waiting.company_id]
     return facts
 
 

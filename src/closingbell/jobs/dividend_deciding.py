@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 
 from closingbell.domain.actions import AcceptedAction, AcceptedKind, PayDateStatus
 from closingbell.domain.pay_dates import WAIT_AT_MOST
@@ -37,7 +37,8 @@ class Decision:
 
     ``children`` are the companies that its spin-offs (by action) gave away, ``touched`` those whose shares come or go.
     ``again_since``: shares were bought for a dividend so late that actions after that day count them, too.
-    ``late`` is what waits so long that people must be told, and in how many accounts.
+    ``late`` is what waits so long that people must be told, and in how many accounts. ``rerates`` is what was computed
+    anew because somebody asked: action, account and when.
     """
 
     waiting: Waiting
@@ -51,6 +52,7 @@ class Decision:
     again_since: date | None = None
     suggestions: list[Suggestion] = field(default_factory=list)
     late: dict[Wait, int] = field(default_factory=dict)
+    rerates: Sequence[tuple[int, int, datetime]] = ()
 
     @property
     def suggestion_count(self) -> int:
@@ -71,7 +73,7 @@ class Decision:
 def decide(facts: CompanyFacts) -> Decision:
     """What the books of a company should be, against what they are."""
     waiting = facts.waiting
-    decision = Decision(waiting, found=facts.found, stored_links=facts.links)
+    decision = Decision(waiting, found=facts.found, stored_links=facts.links, rerates=facts.rerates)
     unpaid: set[int] = set()
     corrected: set[int] = set()
     waits: Counter[Wait] = Counter()

@@ -143,6 +143,7 @@ def _write(
         dividend_progress.store_finished(
             connection, decision.waiting, next_date=decision.next_date, states=decision.states, now=now
         )
+        dividend_writing.remove_rerates(connection, decision.rerates)
     tell(connection, batch.accounts, batch.finished, run_id=run.id, now=now)
     # Last, because the run's row is the one that all of its writers share: they wait for each other from here on.
     store_progress(connection, run, wall=wall)

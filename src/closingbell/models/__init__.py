@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from closingbell.models.dividend_payment import DividendPayment as DividendPayment
     from closingbell.models.dividend_payment import DividendProgress as DividendProgress
     from closingbell.models.dividend_payment import DividendRecheck as DividendRecheck
+    from closingbell.models.dividend_payment import DividendRerate as DividendRerate
     from closingbell.models.dividend_payment import DividendState as DividendState
     from closingbell.models.dividend_payment import NumberBlock as NumberBlock
     from closingbell.models.dividend_payment import ScripElection as ScripElection
@@ -80,6 +81,7 @@ _HOMES = {
         "DividendPayment",
         "DividendProgress",
         "DividendRecheck",
+        "DividendRerate",
         "DividendState",
         "NumberBlock",
         "ScripElection",

@@ -115,6 +115,19 @@ class ScripElection(Base):
     elected_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 
+class DividendRerate(Base):
+    """A person's word that what was booked for an entitlement is computed anew; the run that has done it removes it."""
+
+    __tablename__ = "dividend_rerate"
+
+    corporate_action_id: Mapped[int] = mapped_column(
+        BigInteger, ForeignKey("corporate_action.id"), primary_key=True, autoincrement=False
+    )
+    account_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("account.id"), primary_key=True, autoincrement=False)
+    reason: Mapped[str] = mapped_column(String(200))
+    asked_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
 class DividendRecheck(Base):
     """A company whose books must be looked at again, because a fact changed in the same transaction.
 

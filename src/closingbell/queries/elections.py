@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 
-from closingbell.stores.scrip_elections import Election, load_elections
 from closingbell.queries.portfolio import chosen_accounts
 from closingbell.stores.database import Database
+from closingbell.stores.scrip_elections import Election, load_elections
 
 
 @dataclass(frozen=True, slots=True)

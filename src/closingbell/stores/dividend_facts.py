@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import date
+from datetime import date, datetime
 from itertools import groupby
 from operator import itemgetter
 
@@ -22,6 +22,7 @@ from closingbell.models import (
     BankHoliday,
     DividendChoice,
     DividendLink,
+    DividendRerate,
     FxRate,
     MarketCalendar,
     MarketSession,
@@ -182,6 +183,16 @@ def load_elections(connection: Connection, action_ids: Sequence[int]) -> dict[tu
         query = select(row.corporate_action_id, row.account_id, row.takes_shares)
         for action_id, account_id, takes_shares in connection.execute(query.where(row.corporate_action_id.in_(group))):
             found[action_id, account_id] = bool(takes_shares)
+    return found
+
+
+def load_rerates(connection: Connection, action_ids: Sequence[int]) -> list[tuple[int, int, str, datetime]]:
+    """What people want computed anew: action, account, the reason in words, and when it was asked."""
+    row = table_of(DividendRerate).c
+    found: list[tuple[int, int, str, datetime]] = []
+    for group in in_groups(action_ids):
+        query = select(row.corporate_action_id, row.account_id, row.reason, row.asked_at)
+        found += [tuple(one) for one in connection.execute(query.where(row.corporate_action_id.in_(group)))]
     return found
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, time
 from typing import Any
 
@@ -10,7 +10,7 @@ from sqlalchemy import Connection, delete, select
 
 from closingbell.domain.money import MONEY_SCALE, PRICE_SCALE, QUANTITY_SCALE, from_scaled
 from closingbell.domain.payments import BookedLeg, Link, Reversal
-from closingbell.models import DividendChoice, DividendLink, Order, ScripElection
+from closingbell.models import DividendChoice, DividendLink, DividendRerate, Order, ScripElection
 from closingbell.stores import books, orders, payments
 from closingbell.stores.dividend_progress import SETTINGS_CHANGED, mark
 from closingbell.stores.upsert import in_groups, table_of, upsert
@@ -143,6 +143,20 @@ def store_election(
     if takes_shares is not None:
         chosen = {"corporate_action_id": action_id, "account_id": account_id, "takes_shares": takes_shares}
         upsert(connection, ScripElection, [{**chosen, "elected_by": by, "elected_at": now}])
+
+
+def store_rerate(connection: Connection, *, action_id: int, account_id: int, reason: str, now: datetime) -> None:
+    """A person's word that what was booked for an entitlement is computed anew."""
+    row = {"corporate_action_id": action_id, "account_id": account_id, "reason": reason, "asked_at": now}
+    upsert(connection, DividendRerate, [row], update=("reason", "asked_at"))
+
+
+def remove_rerates(connection: Connection, done: Iterable[tuple[int, int, datetime]]) -> None:
+    """These (action, account, when it was asked) are computed anew; what was asked again since stays."""
+    row = table_of(DividendRerate).c
+    for action_id, account_id, asked_at in done:
+        of_one = row.corporate_action_id == action_id, row.account_id == account_id
+        connection.execute(delete(DividendRerate).where(*of_one, row.asked_at <= asked_at))
 
 
 def tie_entry(

@@ -144,6 +144,13 @@ def load_cash(connection: Connection) -> list[tuple[int, str, int]]:
     return [(account_id, currency, int(cash)) for account_id, currency, cash in connection.execute(query)]
 
 
+def find_leg(connection: Connection, payment_id: int) -> tuple[BookedLeg, bool] | None:
+    """A leg by its number, and whether it stands."""
+    query = select(_PAY.is_active, *_FIELDS).where(_PAY.id == payment_id)
+    found = connection.execute(query).one_or_none()
+    return None if found is None else (_leg(found[1:]), found[0] is not None)
+
+
 def find_purchase(connection: Connection, account_id: int, order_id: int) -> BookedLeg | None:
     """The standing DRIP leg of an account that made this order."""
     query = select(*_FIELDS).where(_PAY.account_id == account_id, _PAY.leg == Leg.DRIP.value, _PAY.is_active == 1)

@@ -7,9 +7,9 @@ from sqlalchemy import Connection
 from closingbell.domain.payments import Leg
 from closingbell.errors import UnknownAccountError, UsageError
 from closingbell.jobs.context import JobContext
-from closingbell.stores.scrip_elections import Election, load_elections
 from closingbell.stores import accounts, dividend_progress, dividend_writing, payments
 from closingbell.stores.people import Action, store_action
+from closingbell.stores.scrip_elections import Election, load_elections
 from closingbell.usecases.reasons import checked_name
 
 _WORDS = {True: "shares", False: "cash", None: "the standing choice"}

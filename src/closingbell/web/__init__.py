@@ -29,6 +29,7 @@ from closingbell.web import (
     people,
     portfolio,
     records,
+    rerating,
     runs,
     settings,
     suggestions,
@@ -72,6 +73,7 @@ def add_pages(app: Flask, registry: Registry) -> None:
     portfolio.add_routes(pages)
     orders.add_routes(pages)
     payments.add_routes(pages)
+    rerating.add_routes(pages)
     suggestions.add_routes(pages)
     elections.add_routes(pages)
     notifications.add_routes(pages)
