@@ -11,15 +11,25 @@ from typing import Any
 
 import pytest
 
-from closingbell.jobs.dividend_processor import DividendSelection, preview_dividends
-from closingbell.models import DividendPayment, LedgerEntry, Notification, Order, OutboxMessage
+from closingbell.jobs.dividend_processor import (
+    DIVIDEND_PROCESSOR,
+    DividendSelection,
+    _carry_out_groups,
+    _groups,
+    _Tally,
+    preview_dividends,
+)
+from closingbell.jobs.runner import Run
+from closingbell.models import DividendPayment, LedgerEntry, Notification, Order, OutboxMessage, RunPaid
 from closingbell.queries.audit import audit
+from closingbell.stores import job_log
 from closingbell.stores.database import open_database
 from closingbell.usecases import messages, people
 from closingbell.usecases.orders import delete_order
 from tests.dividend_desk import Desk
 
 Make = Callable[..., Desk]
+WALL = datetime(2024, 4, 2, 21, tzinfo=UTC)
 XX = {"do": "event", "id": "x", "symbol": "XX", "ex_date": "2024-03-14", "amount": "0.50", "pay_date": "2024-04-02"}
 YY = {"do": "event", "id": "y", "symbol": "YY", "ex_date": "2024-03-14", "amount": "0.10", "pay_date": "2024-04-02"}
 
@@ -77,6 +87,37 @@ def test_programs_are_told_of_what_was_paid_and_not_of_what_is_only_owed(make: M
     desk.carry_out({"do": "event_cancel", "id": "y"})
     desk.run("2024-04-04")
     assert len(desk.rows(OutboxMessage)) == 2
+
+
+def test_what_a_killed_run_had_paid_is_told_once(make: Make) -> None:
+    desk = make({"id": "A", "currency": "USD"}, {"id": "B", "currency": "USD"})
+    messages.add_webhook(desk.context, url="https://example.org/hook", events=("dividends.paid",), by="ann")
+    desk.clock.set(datetime(2024, 4, 2, 21, tzinfo=UTC))
+    # XX's payments are committed; then there is no such process any more.
+    with desk.database.write() as connection:
+        start = job_log.RunStart(
+            job_name=DIVIDEND_PROCESSOR, trigger="schedule", owner="elsewhere:1:x", now=desk.clock.now(), wall=WALL
+        )
+        killed = job_log.start_run(connection, start)
+    run = Run(killed, DIVIDEND_PROCESSOR, "elsewhere:1:x", lambda: None)
+    selection = DividendSelection(symbols=("XX",))
+    _carry_out_groups(desk.context, run, _groups(desk.context, selection), selection, _Tally())
+    assert (len(desk.payments()), desk.rows(OutboxMessage)) == (2, [])
+
+    # Its lease ran out long ago by the wall's clock.
+    rest = desk.run("2024-04-02")
+    desk.run("2024-04-03")
+
+    told = [json.loads(row.body) for row in desk.rows(OutboxMessage)]
+    assert [(one["id"], one["run"]["status"]) for one in told] == [
+        (f"run-{killed}-dividends.paid", "FAILED"),
+        (f"run-{rest.run_id}-dividends.paid", "SUCCESS"),
+    ]
+    assert [(one["paid"]["payment_count"], one["paid"]["cash"], one["paid"]["symbols"]) for one in told] == [
+        (2, {"USD": "10.00"}, ["XX"]),
+        (2, {"USD": "2.00"}, ["YY"]),
+    ]
+    assert desk.rows(RunPaid) == []
 
 
 @pytest.mark.one_database

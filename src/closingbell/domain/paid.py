@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -37,6 +38,25 @@ class Paid:
             if one.booked.leg is Leg.PAYMENT:
                 self.taken_back_count += 1
                 self.taken_back[one.booked.cash_currency] += one.booked.cash
+
+    def as_text(self) -> str:
+        """All of it, to be read back with ``of_text``."""
+        return json.dumps(
+            {
+                "payment_count": self.payment_count,
+                "taken_back_count": self.taken_back_count,
+                "cash": self.cash,
+                "taken_back": self.taken_back,
+                "symbols": sorted(self.symbols),
+            }
+        )
+
+    @classmethod
+    def of_text(cls, text: str) -> Paid:
+        """What ``as_text`` wrote."""
+        found = json.loads(text)
+        counts = found["payment_count"], found["taken_back_count"]
+        return cls(*counts, Counter(found["cash"]), Counter(found["taken_back"]), set(found["symbols"]))
 
     def in_json(self) -> dict[str, object]:
         """Counts, exact amounts as text, and the first symbols, for a webhook."""

@@ -18,7 +18,7 @@ from closingbell.jobs.context import JobContext
 from closingbell.jobs.dividend_deciding import Decision
 from closingbell.jobs.dividend_news import tell
 from closingbell.jobs.runner import Run, store_progress
-from closingbell.stores import dividend_progress, dividend_writing, payments, spin_offs
+from closingbell.stores import dividend_progress, dividend_writing, payments, run_paid, spin_offs
 
 # Whole payments in one transaction; one has two legs as a rule.
 MOST_PAYMENTS = 1_000
@@ -84,10 +84,6 @@ def _commit(context: JobContext, run: Run, batch: _Batch, turns: dict[int, int |
             )
     except IntegrityError:
         raise BooksChangedError("somebody else booked one of these payments") from None
-    paid = Paid()
-    for decision, _, changes in batch.accounts:
-        paid.add(decision.waiting.symbol, changes)
-    run.paid.append(paid)
     for company_id, turn in turns.items():
         turns[company_id] = (turn or 0) + 1
     return number + sum(len(changes.bookings) for _, _, changes in batch.accounts)
@@ -147,3 +143,8 @@ def _write(
     tell(connection, batch.accounts, batch.finished, run_id=run.id, now=now)
     # Last, because the run's row is the one that all of its writers share: they wait for each other from here on.
     store_progress(connection, run, wall=wall)
+    # After it: this names the run's row, which MySQL would let two of them share and neither write.
+    paid = Paid()
+    for decision, _, changes in batch.accounts:
+        paid.add(decision.waiting.symbol, changes)
+    run_paid.store_paid(connection, run.id, paid)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from threading import Lock
 from typing import Any
@@ -14,13 +14,12 @@ import structlog
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
-from closingbell.domain.paid import Paid, paid_together
 from closingbell.domain.runs import GOOD_OUTCOMES, ItemOutcome, RunEnd, RunStatus, RunSummary, failure_kind
 from closingbell.errors import AlreadyRunningError, ClosingbellError, RunLostError, RunStoppedError
 from closingbell.jobs.context import JobContext
 from closingbell.jobs.leases import Lease
 from closingbell.providers.meter import RequestMeter, metered
-from closingbell.stores import incidents, job_log, job_ticks, marks
+from closingbell.stores import incidents, job_log, job_ticks, marks, run_paid
 
 RUN_STARTED = "run.started"
 RUN_FINISHED = "run.finished"
@@ -51,7 +50,7 @@ class Occasion:
 class Run:
     """A run under way: ``items`` collects how each company ended, ``requests`` what was sent to providers for it.
 
-    ``paid`` is what each transaction of a run of dividends paid. ``check()`` raises when the run is to stop.
+    ``check()`` raises when the run is to stop.
     """
 
     id: int
@@ -60,7 +59,6 @@ class Run:
     check: Callable[[], None]
     items: list[ItemOutcome] = field(default_factory=list)
     requests: RequestMeter = field(default_factory=RequestMeter)
-    paid: list[Paid] = field(default_factory=list)
     _counted: int = field(default=0, init=False, repr=False)
     _failed: int = field(default=0, init=False, repr=False)
     _counting: Lock = field(default_factory=Lock, init=False, repr=False, compare=False)
@@ -170,7 +168,8 @@ def _start(context: JobContext, job_name: str, owner: str, occasion: Occasion) -
 
     def unit(connection: Connection) -> int:
         # A dead run must not keep this one from beginning.
-        job_log.close_orphans(connection, now=now, wall=wall)
+        closed = job_log.close_orphans(connection, now=now, wall=wall)
+        incidents.note_orphans(connection, closed, now=now)
         run_id = job_log.start_run(connection, start)
         if occasion.tick_id is not None and not job_ticks.claim_tick(connection, occasion.tick_id):
             raise AlreadyRunningError(f"{job_name} was run at this due time by somebody else")
@@ -206,7 +205,6 @@ def _finish(
         failed_symbols=tuple(item.symbol for item in run.items if item.outcome not in GOOD_OUTCOMES),
         error_message=error_message,
         is_narrowed=bool(occasion.arguments.get("symbols")),
-        paid=paid_together(run.paid) if run.paid else None,
     )
 
     def unit(connection: Connection) -> bool:
@@ -225,7 +223,7 @@ def _finish(
         if ours and occasion.tick_id is not None and ended_by not in TAKEN_UP_AGAIN:
             job_ticks.finish_tick(connection, occasion.tick_id, now=now)
         if ours:
-            incidents.note_run(connection, end, now=now)
+            incidents.note_run(connection, replace(end, paid=run_paid.take_paid(connection, run.id)), now=now)
         return ours
 
     if context.database.write_unit(unit):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import structlog
@@ -11,7 +12,7 @@ from closingbell.domain.runs import RunEnd, RunStatus
 from closingbell.jobs.context import JobContext
 from closingbell.jobs.leases import STALL_GUARD
 from closingbell.jobs.registry import Registry
-from closingbell.stores import incidents, job_log, job_ticks
+from closingbell.stores import incidents, job_log, job_ticks, run_paid
 from closingbell.stores.job_log import ActiveRun
 
 RUN_ORPHANED = "run.orphaned"
@@ -41,7 +42,13 @@ def watch_runs(context: JobContext, registry: Registry) -> set[str]:
 
 def _close_orphans(context: JobContext, wall: datetime) -> set[str]:
     now = context.clock.now()
-    closed = context.database.write_unit(lambda c: job_log.close_orphans(c, now=now, wall=wall))
+
+    def unit(connection: Connection) -> list[ActiveRun]:
+        orphans = job_log.close_orphans(connection, now=now, wall=wall)
+        incidents.note_orphans(connection, orphans, now=now)
+        return orphans
+
+    closed = context.database.write_unit(unit)
     for run in closed:
         _log.warning(RUN_ORPHANED, run_id=run.id, job=run.job_name, owner=run.owner)
     return {run.job_name for run in closed}
@@ -62,7 +69,7 @@ def _look_at_progress(context: JobContext, run: ActiveRun, wall: datetime) -> se
         def unit(connection: Connection) -> bool:
             ours = job_log.close_stalled(connection, run, now=now)
             if ours:
-                incidents.note_run(connection, end, now=now)
+                incidents.note_run(connection, replace(end, paid=run_paid.take_paid(connection, run.id)), now=now)
             return ours
 
         return {run.job_name} if context.database.write_unit(unit) else set()

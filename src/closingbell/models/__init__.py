@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from closingbell.models.dividend_payment import ScripElection as ScripElection
     from closingbell.models.job_log import JobLog as JobLog
     from closingbell.models.job_log import JobLogItem as JobLogItem
+    from closingbell.models.job_log import RunPaid as RunPaid
     from closingbell.models.job_log import RunTotal as RunTotal
     from closingbell.models.job_tick import ApiToken as ApiToken
     from closingbell.models.job_tick import Incident as Incident
@@ -86,7 +87,7 @@ _HOMES = {
         "NumberBlock",
         "ScripElection",
     ),
-    "job_log": ("JobLog", "JobLogItem", "RunTotal"),
+    "job_log": ("JobLog", "JobLogItem", "RunPaid", "RunTotal"),
     "job_tick": ("ApiToken", "Incident", "JobRequest", "JobState", "JobTick", "SchedulerProcess"),
     "ledger": ("BookSetting", "FxRate", "LedgerEntry", "WithholdingRate"),
     "market_session": ("DatabaseMark", "MarketCalendar", "MarketHoliday", "MarketSession"),

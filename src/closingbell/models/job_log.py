@@ -62,6 +62,20 @@ class JobLog(Base):
     requests_by_provider: Mapped[str | None] = mapped_column(Text)
 
 
+class RunPaid(Base):
+    """What one transaction of a run of dividends paid, as text; whoever closes the run tells all of it, and removes it.
+
+    So what a run had committed is told even when its process ended before the run did.
+    """
+
+    __tablename__ = "run_paid"
+    __table_args__ = (Index("ix_run_paid_job_log_id", "job_log_id"), MYSQL)
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    job_log_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("job_log.id"))
+    paid: Mapped[str] = mapped_column(Text)
+
+
 class RunTotal(Base):
     """How often something was so in all runs that ever ended, also those that are removed since.
 

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
 from sqlalchemy import ColumnElement, Connection, func, select, update
 
 from closingbell.domain import incidents
 from closingbell.domain.incidents import Message, OpenIncident, Step
-from closingbell.domain.outbox import event_body, events_of
+from closingbell.domain.outbox import DIVIDENDS_PAID, EVENTS, event_body, events_of
 from closingbell.domain.runs import RunEnd, RunStatus
 from closingbell.models import Incident, JobLog, JobLogItem, JobTick, Notification, User
-from closingbell.stores import outbox
+from closingbell.stores import outbox, run_paid
+from closingbell.stores.job_log import ActiveRun
 from closingbell.stores.upsert import in_groups, upsert
 
 SYSTEM = "SYSTEM"
@@ -32,7 +33,20 @@ def note_run(connection: Connection, end: RunEnd, *, now: datetime) -> None:
         _note_failure(connection, end, now)
 
 
-def _queue_events(connection: Connection, end: RunEnd, now: datetime) -> None:
+def note_orphans(connection: Connection, closed: Sequence[ActiveRun], *, now: datetime) -> None:
+    """Tell what runs had paid whose process ended before they did; part of the transaction that closed them.
+
+    That they failed is told when their due time is given up, or their next run fails.
+    """
+    for run in closed:
+        paid = run_paid.take_paid(connection, run.id)
+        if paid is not None:
+            why = connection.scalar(select(JobLog.error_message).where(JobLog.id == run.id)) or ""
+            end = RunEnd(run.id, run.job_name, RunStatus.FAILED, why, "orphaned", (), why, paid=paid)
+            _queue_events(connection, end, now, wanted=(DIVIDENDS_PAID,))
+
+
+def _queue_events(connection: Connection, end: RunEnd, now: datetime, *, wanted: Collection[str] = EVENTS) -> None:
     """What programs outside are told of a run's end, once however often it is written."""
     if not outbox.load_webhooks(connection):
         return
@@ -40,6 +54,8 @@ def _queue_events(connection: Connection, end: RunEnd, now: datetime) -> None:
         select(func.sum(JobLogItem.stored_count)).where(JobLogItem.job_log_id == end.run_id)
     )
     for event in events_of(end, stored_count=int(stored_count or 0)):
+        if event not in wanted:
+            continue
         key = f"run-{end.run_id}-{event}"
         body = event_body(event, key, end, stored_count=int(stored_count or 0), now=now)
         outbox.queue_event(connection, event, key=key, body=body, now=now)

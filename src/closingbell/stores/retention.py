@@ -8,7 +8,7 @@ from datetime import datetime
 from sqlalchemy import Connection, and_, delete, func, or_, select
 
 from closingbell.domain.runs import RunStatus
-from closingbell.models import JobLog, JobLogItem, JobTick, OutboxMessage
+from closingbell.models import JobLog, JobLogItem, JobTick, OutboxMessage, RunPaid
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +32,7 @@ def remove_runs(connection: Connection, limits: Limits, *, most: int) -> int:
     ids = list(connection.scalars(query))
     if ids:
         connection.execute(delete(JobLogItem).where(JobLogItem.job_log_id.in_(ids)))
+        connection.execute(delete(RunPaid).where(RunPaid.job_log_id.in_(ids)))
         connection.execute(delete(row).where(row.id.in_(ids)))
     return len(ids)
 
