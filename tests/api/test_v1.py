@@ -225,6 +225,43 @@ def test_a_dividend_and_its_payment_explained(program: Program) -> None:
     assert (income["month"], income["symbol"], income["gross"]) == ("2012-11", "AAPL", "53.00")
 
 
+def test_dividends_are_decided_on(program: Program) -> None:
+    house = program.site.house
+    house.command("accounts", "set", "Ann", "--dividends", "SUGGEST")
+    house.orders("2012-09-04,BUY,IBM,10,195.00,0,USD")
+    for words in ("CASH --ex-date 2012-11-07", "SCRIP --ex-date 2013-02-06 --scrip-price 190"):
+        more = f"{words} --amount 0.85 --currency USD --why told".split()
+        assert house.command("actions", "add", "IBM", *more).exit_code == 0
+    [suggested] = program.get("/accounts/1/suggestions")["items"]
+    assert (suggested["symbol"], suggested["net"], suggested["decision"]) == ("IBM", "8.50", None)
+    path = f"/accounts/1/suggestions/{suggested['action_id']}"
+    decided = program.call("POST", path, scope="operate", json={"decision": "accept"}).get_json()
+    assert (decided["action_id"], decided["decision"]) == (suggested["action_id"], "accepted")
+    assert program.get("/accounts/1/suggestions")["items"] == []
+    [kept] = program.get("/accounts/1/suggestions?with_decided=true")["items"]
+    assert kept["decision"] == "accepted"
+    assert program.problem("POST", path, json={"decision": "accept"})[0] == 403
+    status, told = program.problem("POST", f"{path}9", scope="operate", json={"decision": "accept"})
+    assert (status, "nothing is suggested to Ann" in told) == (422, True)
+    assert program.problem("POST", path, scope="operate", json={"decision": "maybe"})[0] == 422
+
+    [election] = program.get("/accounts/1/elections")["items"]
+    assert (election["symbol"], election["price"], election["choice"]) == ("IBM", "190.00", "cash")
+    path = f"/accounts/1/elections/{election['action_id']}"
+    chosen = program.call("POST", path, scope="operate", json={"choice": "shares"}).get_json()
+    assert (chosen["choice"], chosen["is_standing"]) == ("shares", False)
+
+    house.command("books", "withhold", "US", "0.25", "--since", "2012-01-01", "--account", "Ann")
+    ask = {"scope": "operate", "json": {"dry_run": True}}
+    rated = program.call("POST", "/payments/2/rerate", **ask).get_json()
+    assert [(leg["leg"], leg["after"]["tax"], leg["after"]["net"]) for leg in rated["legs"]] == [
+        ("ACCRUAL", "13.25", "39.75"),
+        ("PAYMENT", "13.25", "39.75"),
+    ]
+    assert program.problem("POST", "/payments/2/rerate", scope="operate", json={})[0] == 422
+    assert program.problem("POST", "/payments/99/rerate", scope="operate", json={"why": "x"})[0] == 404
+
+
 def test_positions_and_value(program: Program) -> None:
     [account] = program.get("/accounts")["items"]
     [position] = program.get(f"/accounts/{account['id']}/positions")["positions"]

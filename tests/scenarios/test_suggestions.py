@@ -16,8 +16,10 @@ import pytest
 from closingbell.errors import UnknownAccountError, UsageError
 from closingbell.jobs.dividend_processor import DividendSelection, preview_dividends, process_dividends
 from closingbell.models import DividendChoice, DividendPayment, LedgerEntry
+from closingbell.queries.dividend_calendar import load_calendar
 from closingbell.queries.suggestions import SuggestionView, list_suggestions
 from closingbell.stores.database import open_database
+from closingbell.usecases.accounts import change_account
 from closingbell.usecases.suggestions import accept_suggestions, dismiss_suggestions
 from tests.app_fixtures import House
 from tests.dividend_desk import Desk
@@ -231,3 +233,27 @@ def test_commands_list_accept_and_dismiss(house: House) -> None:
     [_, line] = house.command("suggestions", "list", "--decided").stdout.splitlines()
     assert line.split()[:3] == [ibm, "Ann", "IBM"]
     assert line.endswith("dismissed")
+
+
+@pytest.mark.one_database
+def test_calendar_says_what_was_said_of_a_suggestion(make: Make) -> None:
+    desk = make()
+
+    def remarks() -> list[tuple[str, str]]:
+        found = load_calendar(desk.database, as_of=date(2024, 3, 20), account="Ann")
+        return [(str(one.ex_date), one.remark) for one in found]
+
+    assert remarks() == [
+        ("2024-03-14", "not paid by itself: SUGGEST"),
+        ("2024-06-13", "not paid by itself: SUGGEST"),
+    ]
+    accept_suggestions(desk.context, "Ann", [desk.actions["e1"]], by="ann")
+    dismiss_suggestions(desk.context, "Ann", [desk.actions["e2"]], by="ann")
+    assert remarks() == [("2024-03-14", "accepted: paid like any other"), ("2024-06-13", "dismissed: not paid")]
+    # Of an account that is paid by itself, what was said before has no effect.
+    change_account(desk.context, "Ann", dividend_preference="AUTO")
+    assert remarks()[1] == ("2024-06-13", "")
+    desk.configure({"cutover_date": "2024-07-02"})
+    assert remarks()[1] == ("2024-06-13", "")
+    desk.configure({"cutover_date": "2024-07-03"})
+    assert remarks()[1] == ("2024-06-13", "dismissed: not paid")

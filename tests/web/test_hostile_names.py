@@ -97,6 +97,8 @@ def hostile(site: Site) -> Site:
     house.at("2012-11-30 16:31").run()
     house.market.behave()
     do("run-dividend-processor")
+    scrip = "--ex-date 2013-02-06 --amount 0.85 --currency USD --scrip-price 190"
+    do("actions", "add", "IBM", "SCRIP", *scrip.split(), "--why", SCRIPT, "--by", FORMULA)
     do("pause-job", "price_sweep", "--why", SCRIPT, "--by", FORMULA)
     do("closures", "add", "XNYS", "2013-01-09", SCRIPT, "--by", FORMULA)
     do("close-company", "NO", "--on", "2012-11-30", "--why", FORMULA, "--by", SCRIPT)
@@ -113,6 +115,7 @@ def values_of(site: Site) -> dict[str, list[str]]:
     }.items():  # fmt: skip
         kinds[name] = [str(row.id) for row in house.rows(model)]
         assert kinds[name] != [], name
+    kinds["dividend_id"] = [str(row.id) for row in house.rows(CorporateActionRow) if row.kind == "SCRIP"]
     kinds["symbol"] = [*NAMES, "NO"]
     kinds["record_id"] = ["1", "2"]
     kinds["decision"] = ["accept", "reject", "apply", "cancel"]

@@ -24,6 +24,7 @@ from closingbell.stores import actions, books, positions
 from closingbell.stores.accounts import AccountFacts
 from closingbell.stores.calendar import load_announced
 from closingbell.stores.database import Database
+from closingbell.stores.dividend_facts import load_choices
 from closingbell.stores.dividend_progress import StoredState, load_states
 from closingbell.stores.upsert import in_groups, table_of
 
@@ -68,6 +69,8 @@ class _Terms:
     states: Mapping[int, StoredState]
     announced: Mapping[int, Sequence[tuple[date, date | None]]]
     rules: Sequence[WithholdingRule]
+    choices: Mapping[tuple[int, int], bool]
+    cutover: date | None
 
 
 def load_calendar(database: Database, *, as_of: date, account: str | None = None) -> list[CalendarLine]:
@@ -137,8 +140,16 @@ def _load_terms(connection: Connection, company_ids: Sequence[int], as_of: date)
         company_id: [(one.ex_date, one.pay_date) for one in found]
         for company_id, found in load_announced(connection, company_ids, first=as_of).items()
     }
-    states = load_states(connection, [action.id for found in known.values() for action in found])
-    return _Terms(names, known, states, announced, books.load_withholding_rules(connection))
+    action_ids = [action.id for found in known.values() for action in found]
+    return _Terms(
+        names,
+        known,
+        load_states(connection, action_ids),
+        announced,
+        books.load_withholding_rules(connection),
+        load_choices(connection, action_ids),
+        books.load_book_settings(connection).cutover_date,
+    )
 
 
 def _load_done(connection: Connection, account_ids: Sequence[int], as_of: date) -> dict[int, set[int]]:
@@ -221,7 +232,8 @@ def _expected(
         told = EventState.PAYABLE
     return CalendarLine(
         account.name, symbol, action.kind.value, told.value, action.ex_date, pay_date, status, shares, amount,
-        money(gross), money(tax), money(net), facts.currency, _remark(account, action),
+        money(gross), money(tax), money(net), facts.currency,
+        _remark(account, action, pay_date, terms),
     )  # fmt: skip
 
 
@@ -239,7 +251,17 @@ def _rate(
     return Decimal(0) if rule is None else rule.rate
 
 
-def _remark(account: AccountFacts, action: AcceptedAction) -> str:
+def _remark(account: AccountFacts, action: AcceptedAction, pay_date: date | None, terms: _Terms) -> str:
+    """Why it may not come like this: by what was said of it, the account's choice, or the cut-over."""
     if action.is_held:
         return f"held: {action.held_reason or action.held_code}"
-    return "" if account.dividend_preference == "AUTO" else f"not paid by itself: {account.dividend_preference}"
+    is_accepted = terms.choices.get((action.id, account.id))
+    if is_accepted:
+        return "accepted: paid like any other"
+    is_before = terms.cutover is not None and (pay_date or action.ex_date) < terms.cutover
+    if account.dividend_preference == "AUTO" and not is_before:
+        return ""
+    if is_accepted is False:
+        return "dismissed: not paid"
+    why = account.dividend_preference if account.dividend_preference != "AUTO" else "from before the cut-over"
+    return f"not paid by itself: {why}"

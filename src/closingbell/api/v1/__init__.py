@@ -18,7 +18,7 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound, Reque
 from closingbell import __version__
 from closingbell.api.problems import problem, problem_of
 from closingbell.api.tokens import require_rights, verify_request
-from closingbell.api.v1 import books, market, work
+from closingbell.api.v1 import books, choices, market, work
 from closingbell.api.v1.schemas import Problem
 from closingbell.errors import UnknownAccountError, UnknownPaymentError, UnknownSymbolError
 from closingbell.jobs.registry import Registry
@@ -30,7 +30,7 @@ DOCUMENT = f"{PREFIX}/openapi.json"
 _EXTENSION = "closingbell_api_v1"
 _DOCUMENTED = "api_v1_document"
 # A person's own, answered by whose token it is; anything else needs rights.
-_OWN = {f"{NAME}.{view}" for view in books.OWN | work.OWN} | {f"{_DOCUMENTED}.document"}
+_OWN = {f"{NAME}.{view}" for view in books.OWN | choices.OWN | work.OWN} | {f"{_DOCUMENTED}.document"}
 _LOOKING = frozenset({"GET", "HEAD", "OPTIONS"})
 MOST_BYTES = 64 * 1024
 # What the address itself names is not there; anywhere else such an error is the request's.
@@ -75,6 +75,7 @@ def add_api_v1(app: Flask, registry: Registry) -> None:
     resource = Resource(NAME, __name__, url_prefix=PREFIX, description="Everything that is kept.")
     market.add_routes(resource)
     books.add_routes(resource)
+    choices.add_routes(resource)
     work.add_routes(resource, registry)
     resource.before_request(_guard)
     resource.before_app_request(_guard_unrouted)

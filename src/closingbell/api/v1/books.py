@@ -34,7 +34,7 @@ from closingbell.stores.orders import StoredOrder
 from closingbell.usecases import orders, people
 from closingbell.usecases.accounts import list_accounts
 
-_ONE = f"/accounts/<{ID}:account_id>"
+ONE = f"/accounts/<{ID}:account_id>"
 # Views that show a person's own token that person's accounts alone.
 OWN = frozenset(
     {
@@ -101,23 +101,23 @@ def add_routes(api: Blueprint) -> None:
         """Accounts by name, and how dividends are settled in each."""
         return page(_accounts(), None)
 
-    @api.route(_ONE)
+    @api.route(ONE)
     @api.response(200, schema_of(AccountFacts))
     def show_account(account_id: int) -> AccountFacts:
         """One account."""
-        return _find(account_id)
+        return find_account(account_id)
 
-    @api.route(f"{_ONE}/positions")
+    @api.route(f"{ONE}/positions")
     @api.arguments(AsOf, location="query")
     @api.response(200, schema_of(PortfolioView))
     def show_positions(asked: dict[str, Any], account_id: int) -> PortfolioView:
         """Positions with cost, value and gain, cash, and what is owed, at the end of a day."""
         context = current_context()
         on = asked["as_of"] or context.clock.now().date()
-        [found] = load_portfolios(context.database, as_of=on, account=_find(account_id).name)
+        [found] = load_portfolios(context.database, as_of=on, account=find_account(account_id).name)
         return found
 
-    @api.route(f"{_ONE}/values")
+    @api.route(f"{ONE}/values")
     @api.arguments(_Values, location="query")
     @api.response(200, page_of(ValuePoint))
     def list_values(asked: dict[str, Any], account_id: int) -> dict[str, Any]:
@@ -127,36 +127,38 @@ def add_routes(api: Blueprint) -> None:
         first = asked["first"] or _a_year_before(last)
         if (last - first).days > 366 * (100 if asked["every"] == "month" else 5):
             raise UsageError("from: at most 100 years by month, and five by week or day; ask for less at once")
-        points = load_values(context.database, _find(account_id).name, first=first, last=last, every=asked["every"])
+        points = load_values(
+            context.database, find_account(account_id).name, first=first, last=last, every=asked["every"]
+        )
         return page(points, None)
 
-    @api.route(f"{_ONE}/income")
+    @api.route(f"{ONE}/income")
     @api.arguments(Ranged, location="query")
     @api.response(200, page_of(IncomeLine))
     def list_income(asked: dict[str, Any], account_id: int) -> dict[str, Any]:
         """Income by month and company, gross, tax and net, on the day that it was paid."""
-        name = _find(account_id).name
+        name = find_account(account_id).name
         lines = load_income(
             current_context().database, account=name, first=asked["first"], last=asked["last"], by=("month", "company")
         )
         return page(lines, None)
 
-    @api.route(f"{_ONE}/dividends")
+    @api.route(f"{ONE}/dividends")
     @api.arguments(AsOf, location="query")
     @api.response(200, page_of(CalendarLine))
     def list_dividends(asked: dict[str, Any], account_id: int) -> dict[str, Any]:
         """What is coming: ex-dates and pay dates, with the expected cash."""
         context = current_context()
         on = asked["as_of"] or context.clock.now().date()
-        return page(load_calendar(context.database, as_of=on, account=_find(account_id).name), None)
+        return page(load_calendar(context.database, as_of=on, account=find_account(account_id).name), None)
 
-    @api.route(f"{_ONE}/payments")
+    @api.route(f"{ONE}/payments")
     @api.arguments(_Payments, location="query")
     @api.response(200, page_of(PaymentView))
     def list_paid(asked: dict[str, Any], account_id: int) -> dict[str, Any]:
         """What was paid for corporate actions, the newest first."""
         wanted = PaymentFilter(
-            account=_find(account_id).name,
+            account=find_account(account_id).name,
             symbol=asked["symbol"].upper() if asked["symbol"] else None,
             first=asked["first"],
             last=asked["last"],
@@ -170,19 +172,16 @@ def add_routes(api: Blueprint) -> None:
     @api.response(200, schema_of(Explanation))
     def show_payment(payment_id: int) -> Explanation:
         """Everything that led to a payment."""
-        found = explain_payment(current_context().database, payment_id)
-        if not any(one.name == found.payment.account for one in _accounts()):
-            raise unknown_payment(payment_id)
-        return found
+        return find_payment(payment_id)
 
-    @api.route(f"{_ONE}/orders")
+    @api.route(f"{ONE}/orders")
     @api.arguments(_Orders, location="query")
     @api.response(200, page_of(StoredOrder))
     def list_orders(asked: dict[str, Any], account_id: int) -> dict[str, Any]:
         """Orders, the newest trade first."""
         found = orders.list_orders(
             current_context(),
-            account=_find(account_id).name,
+            account=find_account(account_id).name,
             symbol=asked["symbol"].upper() if asked["symbol"] else None,
             limit=asked["limit"] + 1,
             with_deleted=asked["with_deleted"],
@@ -190,7 +189,7 @@ def add_routes(api: Blueprint) -> None:
         )
         return backwards(found, asked["limit"])
 
-    @api.route(f"{_ONE}/orders", methods=["POST"])
+    @api.route(f"{ONE}/orders", methods=["POST"])
     @api.arguments(NewOrder)
     @api.response(201, schema_of(StoredOrder))
     def add_order(asked: dict[str, Any], account_id: int) -> StoredOrder:
@@ -201,26 +200,35 @@ def add_routes(api: Blueprint) -> None:
         entered = orders.enter_order(
             current_context(),
             OrderDraft(**asked),
-            account=_find(account_id).name,
-            by=_by(),
+            account=find_account(account_id).name,
+            by=who_asks(),
             key=key,
             allow_short=allow_short,
             source="api",
         )
         return _noted("enter order", entered.order)
 
-    @api.route(f"{_ONE}/orders/<{ID}:order_id>", methods=["DELETE"])
+    @api.route(f"{ONE}/orders/<{ID}:order_id>", methods=["DELETE"])
     @api.response(200, schema_of(StoredOrder))
     def delete_order(account_id: int, order_id: int) -> StoredOrder:
         """Mark an order deleted, and reverse what it booked."""
-        context, name = current_context(), _find(account_id).name
+        context, name = current_context(), find_account(account_id).name
         known = orders.list_orders(context, account=name, with_deleted=True)
         if not any(one.id == order_id for one in known):
             raise UnknownAccountError(f"account {account_id} has no order {order_id}")
-        return _noted("delete order", orders.delete_order(context, order_id, by=_by()))
+        return _noted("delete order", orders.delete_order(context, order_id, by=who_asks()))
 
 
-def _by() -> str:
+def find_payment(payment_id: int) -> Explanation:
+    """A payment to an account that the token shows; raise UnknownPaymentError."""
+    found = explain_payment(current_context().database, payment_id)
+    if not any(one.name == found.payment.account for one in _accounts()):
+        raise unknown_payment(payment_id)
+    return found
+
+
+def who_asks() -> str:
+    """The program that asks, as orders and decisions name it."""
     token: people.TokenIdentity = g.api_token
     return token.told
 
@@ -242,7 +250,8 @@ def _accounts() -> list[AccountFacts]:
     return [one for one in found if one.id in own]
 
 
-def _find(account_id: int) -> AccountFacts:
+def find_account(account_id: int) -> AccountFacts:
+    """An account that the token shows; raise UnknownAccountError."""
     found = next((one for one in _accounts() if one.id == account_id), None)
     if found is None:
         raise UnknownAccountError(f"there is no account {account_id}")
