@@ -61,6 +61,8 @@ MAY_ALSO_IMPORT: Mapping[str, tuple[str, ...]] = {
     # What is suggested is worked out by the rule that books; this module of the job's only reads.
     "queries.suggestions": ("jobs.dividend_suggesting",),
     "usecases.suggestions": ("jobs.dividend_suggesting",),
+    # And so are the states that it keeps.
+    "queries.audit": ("jobs.dividend_auditing",),
     # So is what becomes of a payment that is rated again.
     "queries.rerating": ("jobs.dividend_rerating",),
     "usecases.rerating": ("jobs.dividend_rerating",),

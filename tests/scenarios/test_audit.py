@@ -166,3 +166,19 @@ def test_run_that_no_total_counts_is_named(ann: House) -> None:
     assert found(ann) == {
         "run totals": ["dividend_processor: 1 runs ended SUCCESS and are there, 0 are counted"],
     }
+
+
+def test_changed_state_and_day_are_named(ann: House) -> None:
+    change(ann, "UPDATE dividend_state SET state = 'EX'")
+    change(ann, "UPDATE dividend_progress SET next_date = '2031-01-01'")
+
+    assert found(ann) == {
+        "states": [
+            "AAPL CASH of 2012-11-07 (corporate action 1) is kept as EX with pay date 2012-11-15 CONFIRMED, and comes "
+            "to PAID with pay date 2012-11-15 CONFIRMED",
+            "AAPL is kept as due next on 2031-01-01, and is due on never",
+        ]
+    }
+    # What a run looks at anyway is its business.
+    change(ann, "UPDATE dividend_progress SET next_date = '2012-11-30'")
+    assert found(ann) == {}

@@ -18,9 +18,9 @@ from closingbell.stores.marks import require_tables
 @with_appcontext
 def audit_command(format_: str) -> None:
     """Compute everything that is kept anew from the facts, and name every difference; exits 1 when there is one."""
-    database = current_context().database
-    require_tables(database)
-    lines = audit(database)
+    context = current_context()
+    require_tables(context.database)
+    lines = audit(context.database, now=context.clock.now(), lag=context.settings.dividend_pay_lag_days)
     if format_ == "json":
         print_json(lines)
     else:

@@ -199,7 +199,7 @@ def _carry_out_groups(
     touched: set[int] = set()
     for group, done in _carried_out(context, run, groups, selection):
         tally.looked_at += len(group)
-        marked = {waiting.company_id for waiting in group if waiting.is_marked or _is_due(waiting, now)}
+        marked = {waiting.company_id for waiting in group if waiting.is_marked or waiting.is_due(now)}
         for one in done:
             tally.booked += one.booked
             tally.reversed += one.reversed
@@ -229,10 +229,6 @@ def _gather_news(context: JobContext, run: Run, now: datetime) -> None:
         return
     gather_action_news(context, check=run.check)
     context.database.write_unit(lambda c: dividend_progress.store_last(c, dividend_progress.NEWS, now=now))
-
-
-def _is_due(waiting: Waiting, now: datetime) -> bool:
-    return waiting.next_date is not None and waiting.next_date <= date_at(waiting.mic, now)
 
 
 def _groups(

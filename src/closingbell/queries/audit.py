@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
+from functools import partial
 
 from sqlalchemy import Connection, and_, func, or_, select, text
 
@@ -13,6 +15,7 @@ from closingbell.domain.ledger import CASH, REVERSAL, BookableOrder, Entry, entr
 from closingbell.domain.money import MONEY_SCALE, from_scaled, plain
 from closingbell.domain.payment_postings import group_keys, postings_of
 from closingbell.domain.run_totals import RUNS
+from closingbell.jobs.dividend_auditing import find_state_differences
 from closingbell.models import Company, CorporateActionRow, DividendPayment, JobLog, LedgerEntry, Order
 from closingbell.models.append_only import trigger_names
 from closingbell.stores import ledger, payments, spin_offs, summaries
@@ -24,6 +27,7 @@ from closingbell.stores.upsert import in_groups, table_of
 _ORDER, _ENTRY, _LEG = table_of(Order).c, table_of(LedgerEntry).c, table_of(DividendPayment).c
 _ACTION, _LOG = table_of(CorporateActionRow).c, table_of(JobLog).c
 _AT_ONCE = 1_000
+STATES = "corporate actions are as far as they come to, and due when they are"
 # So many differences of one check are named; the rest is counted.
 NAMED = 20
 
@@ -40,10 +44,14 @@ class AuditLine:
     differences: tuple[str, ...]
 
 
-def audit(database: Database) -> list[AuditLine]:
-    """Every check of CHECKS, each over a look of its own; nothing is changed."""
+def audit(database: Database, *, now: datetime, lag: int | None = None) -> list[AuditLine]:
+    """Every check of CHECKS, each over a look of its own; nothing is changed.
+
+    So are the kept states of corporate actions as of ``now``; ``lag`` is the setting of estimated pay dates.
+    """
     lines = []
-    for name, (what, check) in CHECKS.items():
+    states: Check = partial(find_state_differences, now=now, lag=lag)
+    for name, (what, check) in {**CHECKS, "states": (STATES, states)}.items():
         count, named = 0, []
         with database.read() as connection:
             for difference in check(connection):

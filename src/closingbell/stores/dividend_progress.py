@@ -15,6 +15,7 @@ from sqlalchemy import Connection, bindparam, delete, insert, or_, select, updat
 from sqlalchemy.exc import IntegrityError
 
 from closingbell.domain.actions import GROUP_OF, AcceptedKind
+from closingbell.domain.market_zones import date_at
 from closingbell.domain.payments import EventState
 from closingbell.errors import BooksChangedError
 from closingbell.models import (
@@ -66,6 +67,10 @@ class Waiting:
     def is_marked(self) -> bool:
         """Whether a mark says that a fact changed, or nobody ever looked."""
         return self.turn is None or bool(self.recheck_ids or self.versions)
+
+    def is_due(self, now: datetime) -> bool:
+        """Whether something is due although no fact changed."""
+        return self.next_date is not None and self.next_date <= date_at(self.mic, now)
 
 
 @dataclass(frozen=True, slots=True)
