@@ -50,6 +50,7 @@ def _addresses(served: Served) -> list[str]:
         "/dividends?month=2012-11&state=PAID&on=2012-11-07",
         "/portfolio/1",
         "/portfolio/1/dividends",
+        "/portfolio/1/holdings/AAPL",
         "/portfolio/1/payments/2",
         "/portfolio/1/payments/2/rerate",
         "/portfolio/1/suggestions/2/accept",

@@ -71,6 +71,7 @@ COMMON_FIELDS = frozenset(
         "password",
         "q",
         "range",
+        "reinvest",
         "scope",
         "state",
         "status",
@@ -87,7 +88,7 @@ COMMON_FIELDS = frozenset(
 NOT_THERE = 999_999
 ORDERS = "2012-09-04,DEPOSIT,,,100000,0,USD 2012-09-04,BUY,AAPL,20,675.00,4.95,USD"
 # What is nobody's own in an address that names an account.
-OTHERWISE = {"action_id": 1, "choice": "dismiss", "dividend_id": 2, "election": "shares"}
+OTHERWISE = {"symbol": "AAPL", "action_id": 1, "choice": "dismiss", "dividend_id": 2, "election": "shares"}
 
 
 @dataclass

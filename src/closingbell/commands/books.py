@@ -17,7 +17,9 @@ from closingbell.domain.entitlements import FRACTION_POLICIES
 from closingbell.domain.money import plain
 from closingbell.domain.rounding import ROUNDINGS
 from closingbell.domain.withholding import WithholdingRule
+from closingbell.errors import UsageError
 from closingbell.jobs.context import current_context
+from closingbell.queries.holding_choices import HoldingView, list_holding_choices
 from closingbell.stores.accounts import AccountFacts
 from closingbell.usecases.accounts import (
     DIVIDEND_PREFERENCES,
@@ -28,6 +30,7 @@ from closingbell.usecases.accounts import (
     read_books,
     set_book,
     set_fx_rate,
+    set_reinvesting,
     set_withholding_rate,
 )
 
@@ -92,6 +95,31 @@ def give(name: str, email: str, by: str) -> None:
     """Make account NAME the own of the person with that e-mail address, whose pages show it."""
     account = give_account(current_context(), name, email, by=by)
     click.echo(f"account {account.name} is {email.strip()}'s")
+
+
+@accounts.command("reinvest", cls=Command)
+@click.argument("name")
+@click.argument("symbol", required=False, callback=upper)
+@click.option("--on", "choice", flag_value="on", help="Buy shares for this company's dividends.")
+@click.option("--off", "choice", flag_value="off", help="Leave this company's dividends in cash.")
+@click.option("--as-account", "choice", flag_value="account", help="As the account chooses for all companies.")
+@by_option
+@format_option
+@with_appcontext
+def reinvest(name: str, symbol: str | None, choice: str | None, by: str, format_: str) -> None:
+    """Choose for one company whether its dividends buy shares; without SYMBOL, show what account NAME chose so."""
+    context = current_context()
+    if (symbol is None) != (choice is None):
+        raise UsageError("name the company, and say --on, --off or --as-account; or neither, to see what is chosen")
+    if symbol is not None and choice is not None:
+        set_reinvesting(context, name, symbol, {"on": True, "off": False, "account": None}[choice], by=by)
+    columns: dict[str, Callable[[HoldingView], str]] = {
+        "account": lambda one: one.account,
+        "symbol": lambda one: one.symbol,
+        "dividends": lambda one: "reinvested" if one.is_reinvesting else "in cash",
+    }
+    found = list_holding_choices(context.database, account=name)
+    print_rows(found, format_, columns=columns, empty=f"{name} chooses for all companies alike")
 
 
 def _told(settings: dict[str, Any]) -> dict[str, Any]:

@@ -86,7 +86,7 @@ class ShareEvent(NamedTuple):
 
 
 class Holder(NamedTuple):
-    """An account, and how what companies do is settled in it."""
+    """An account, and how what companies do is settled in it; ``reinvests_since`` is when it last chose to reinvest."""
 
     account_id: int
     currency: str
@@ -97,6 +97,7 @@ class Holder(NamedTuple):
     drip_decimals: int = 4
     preference: Preference = Preference.AUTO
     takes_scrip: bool = False
+    reinvests_since: date | None = None
 
 
 class BookedLeg(NamedTuple):

@@ -43,10 +43,15 @@ class SharesForCash(Bookkeeper):
         """Buy shares for a payment at the close of its day, once: a later correction never undoes it."""
         if not self.holder.is_reinvesting or payment.net <= 0 or (dividend.id, Leg.DRIP) in self.books.versions:
             return
-        age = self.frame.today - self.books.first_paid.get(dividend.id, self.frame.today)
+        paid_on = self.books.first_paid.get(dividend.id, self.frame.today)
+        age = self.frame.today - paid_on
         # One that was paid after the day that the books are made for is a matter of an ordinary run.
         is_over = age > RETRY
-        if age > RETRY + TOLD_WITHIN or (self.frame.is_past and age < -_DAY):
+        if (
+            age > RETRY + TOLD_WITHIN
+            or (self.frame.is_past and age < -_DAY)
+            or (is_over and self._began_after(paid_on))
+        ):
             return
         on = self.frame.rates.trading_day(payment.due_date)
         price, net = (self.frame.rates.close(on) if on <= self.frame.today else None), payment.net
@@ -94,6 +99,10 @@ class SharesForCash(Bookkeeper):
             )
         )
         self.walk.add(Trade(on, bought.shares))
+
+    def _began_after(self, paid_on: date) -> bool:
+        """Whether the account chose to reinvest when no shares were bought any more: nobody waited for a price."""
+        return self.holder.reinvests_since is not None and self.holder.reinvests_since > paid_on + RETRY
 
     def _rate_between(self, source: str, target: str, on: date) -> int | None:
         if source == target:

@@ -43,7 +43,7 @@ from closingbell.domain.spin_offs import SpinOffFacts
 from closingbell.domain.withholding import WithholdingRule, withholding_rule
 from closingbell.jobs.spin_off_facts import load_spin_offs
 from closingbell.stores import actions, books, dividend_facts, payments
-from closingbell.stores.accounts import load_changes
+from closingbell.stores.accounts import load_changes, load_holding_choices
 from closingbell.stores.dividend_progress import StoredState, Waiting, load_states
 
 _DAY = timedelta(days=1)
@@ -156,6 +156,7 @@ def load_facts(
     accounts |= {account for one in legs.values() for account in one}
     accounts |= {account for one in entries.values() for account in one}
     holders = dividend_facts.load_holders(connection, accounts)
+    reinvesting = _load_reinvesting(connection, ids, holders)
     for waiting in group:
         scrip = [one for one in chosen[waiting.company_id] if one.kind is AcceptedKind.SCRIP]
         if scrip:
@@ -172,7 +173,7 @@ def load_facts(
                 by_company.get(waiting.company_id, ()),
                 rulebook,
                 trades=trades[waiting.company_id],
-                holders=holders,
+                holders=reinvesting.get(waiting.company_id, holders),
                 books=legs[waiting.company_id],
                 entries=entries.get(waiting.company_id, {}),
                 links=links,
@@ -225,6 +226,27 @@ def _take_leg(of: HolderBooks, leg: BookedLeg, *, is_active: bool, posted_at: da
     if leg.leg is Leg.PAYMENT:
         day = posted_at.date()
         of.first_paid[leg.action_id] = min(day, of.first_paid.get(leg.action_id, day))
+
+
+def _load_reinvesting(
+    connection: Connection, company_ids: Sequence[int], holders: dict[int, Holder]
+) -> dict[int, dict[int, Holder]]:
+    """Holders as they chose for one company, where any did; ``holders`` themselves learn since when they reinvest."""
+    reinvesting = sorted(account for account, holder in holders.items() if holder.is_reinvesting)
+    changes = load_changes(connection, "is_reinvesting", reinvesting)
+    for account, of_account in changes.items():
+        holders[account] = holders[account]._replace(reinvests_since=of_account[-1][0].date())
+    found: dict[int, dict[int, Holder]] = {}
+    for one in load_holding_choices(connection, company_ids=company_ids):
+        holder = holders.get(one.account_id)
+        if holder is None:
+            continue
+        chosen, since = one.is_reinvesting, one.chosen_at.date()
+        found.setdefault(one.company_id, dict(holders))[one.account_id] = holder._replace(
+            is_reinvesting=holder.is_reinvesting if chosen is None else chosen,
+            reinvests_since=since if chosen is not None else max(since, holder.reinvests_since or since),
+        )
+    return found
 
 
 def _take_elections(

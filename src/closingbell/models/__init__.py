@@ -61,6 +61,7 @@ if TYPE_CHECKING:
     from closingbell.models.portfolio import Account as Account
     from closingbell.models.portfolio import AccountChange as AccountChange
     from closingbell.models.portfolio import AccountSymbol as AccountSymbol
+    from closingbell.models.portfolio import HoldingChoice as HoldingChoice
     from closingbell.models.portfolio import Order as Order
     from closingbell.models.portfolio import User as User
     from closingbell.models.price_history import PriceCoverage as PriceCoverage
@@ -94,7 +95,7 @@ _HOMES = {
     "minute_bar": ("MinuteBar", "WatchedCompany"),
     "notification": ("Notification",),
     "operator": ("AuditEntry", "OneTimeLink", "SignInTry"),
-    "portfolio": ("Account", "AccountChange", "AccountSymbol", "Order", "User"),
+    "portfolio": ("Account", "AccountChange", "AccountSymbol", "HoldingChoice", "Order", "User"),
     "outbox": ("MessageAddress", "OutboxMessage", "Webhook"),
     "price_history": ("PriceCoverage", "PriceGap", "PriceHistory", "PriceRevision", "PriceSummary", "QuarantinedBar"),
 }

@@ -78,6 +78,22 @@ class AccountChange(Base):
     changed_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 
+class HoldingChoice(Base):
+    """What an account chooses for one company; ``is_reinvesting`` is None where the account's own choice counts again.
+
+    ``chosen_at`` is when the choice that counts began.
+    """
+
+    __tablename__ = "holding_choice"
+    __table_args__ = (Index("ix_holding_choice_company_id", "company_id"), MYSQL)
+
+    account_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("account.id"), primary_key=True, autoincrement=False)
+    company_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("company.id"), primary_key=True, autoincrement=False)
+    is_reinvesting: Mapped[bool | None]
+    chosen_by: Mapped[str] = mapped_column(String(200))
+    chosen_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
 class AccountSymbol(Base):
     """What the files of an account call a company (ISIN, ticker or name, in capitals), and our symbol for it."""
 

@@ -9,8 +9,8 @@ from typing import Any
 
 from sqlalchemy import Connection, insert, select, update
 
-from closingbell.models import Account, AccountChange, Order
-from closingbell.stores.dividend_progress import mark_account
+from closingbell.models import Account, AccountChange, HoldingChoice, Order
+from closingbell.stores.dividend_progress import SETTINGS_CHANGED, mark, mark_account
 from closingbell.stores.upsert import in_groups, upsert
 
 
@@ -32,7 +32,7 @@ class AccountFacts:
 
 
 # Choices of which it counts what they were on a day.
-_DATED = (Account.takes_scrip,)
+_DATED = (Account.takes_scrip, Account.is_reinvesting)
 _FACTS = [getattr(Account, name) for name in AccountFacts.__dataclass_fields__]
 
 
@@ -109,3 +109,36 @@ def load_changes(
         for account_id, at, before in connection.execute(query.order_by(row.id)):
             found.setdefault(account_id, []).append((at, before))
     return found
+
+
+@dataclass(frozen=True, slots=True)
+class HoldingChoiceFacts:
+    """What an account chooses for one company, and since when; None is what it chooses for all."""
+
+    account_id: int
+    company_id: int
+    is_reinvesting: bool | None
+    chosen_at: datetime
+
+
+def load_holding_choices(
+    connection: Connection, *, account_ids: Sequence[int] | None = None, company_ids: Sequence[int] | None = None
+) -> list[HoldingChoiceFacts]:
+    """What accounts choose for single companies; of all of them, or of some accounts or companies."""
+    row = HoldingChoice
+    query = select(row.account_id, row.company_id, row.is_reinvesting, row.chosen_at).order_by(row.company_id)
+    if account_ids is not None:
+        query = query.where(row.account_id.in_(account_ids))
+    if company_ids is not None:
+        query = query.where(row.company_id.in_(company_ids))
+    return [HoldingChoiceFacts(*found) for found in connection.execute(query)]
+
+
+def store_holding_choice(
+    connection: Connection, account_id: int, company_id: int, is_reinvesting: bool | None, *, by: str, now: datetime
+) -> None:
+    """Choose for one company, or None: as the account chooses. What is booked for it is looked at again."""
+    row = {"account_id": account_id, "company_id": company_id, "is_reinvesting": is_reinvesting}
+    chosen = {**row, "chosen_by": by, "chosen_at": now}
+    upsert(connection, HoldingChoice, [chosen], update=("is_reinvesting", "chosen_by", "chosen_at"))
+    mark(connection, [(company_id, None)], reason=SETTINGS_CHANGED, now=now)

@@ -7,7 +7,7 @@ from datetime import date, datetime
 from sqlalchemy import ColumnElement, Connection, Table, delete, func, select, update
 
 from closingbell.domain.bars import Bar, same_bar
-from closingbell.models import Base, Company, MinuteBar, PriceHistory, WatchedCompany
+from closingbell.models import Base, Company, HoldingChoice, MinuteBar, PriceHistory, WatchedCompany
 from closingbell.stores import dividend_progress, prices, summaries
 from closingbell.stores.companies import SHADOW
 from closingbell.stores.upsert import table_of
@@ -24,7 +24,7 @@ MOVED = (
 )
 # What is worked out anew from other rows.
 DROPPED = ("price_coverage", "price_gap", "price_summary", "unknown_symbol")
-_MOVED_ONCE = ("watched_company",)
+_MOVED_ONCE = ("watched_company", "holding_choice")
 # Notes about the newer alone; the older gets its own.
 FORGOTTEN = ("dividend_recheck", "dividend_progress")
 # What is never changed, whatever happens: it goes on naming the newer, which then stays as a shadow of the older.
@@ -64,6 +64,7 @@ def merge_companies(connection: Connection, older: int, newer: int, *, now: date
         for value in both:
             connection.execute(delete(table).where(table.c.company_id == newer, table.c[key] == value))
     _move_watching(connection, older, newer)
+    _move_choices(connection, older, newer)
     for table in _tables_of_companies():
         if table.name in MOVED:
             connection.execute(update(table).where(table.c.company_id == newer).values(company_id=older))
@@ -94,6 +95,14 @@ def _move_watching(connection: Connection, older: int, newer: int) -> None:
         connection.execute(update(watched).where(of(newer)).values(company_id=older))
     else:
         connection.execute(delete(watched).where(of(newer)))
+
+
+def _move_choices(connection: Connection, older: int, newer: int) -> None:
+    """What accounts choose for the company; who chose for both keeps the choice for the older."""
+    row = HoldingChoice
+    both = list(connection.scalars(select(row.account_id).where(row.company_id == older)))
+    connection.execute(delete(row).where(row.company_id == newer, row.account_id.in_(both)))
+    connection.execute(update(row).where(row.company_id == newer).values(company_id=older))
 
 
 def _tables_of_companies() -> list[Table]:

@@ -18,7 +18,7 @@ from closingbell.domain.rounding import ROUNDINGS
 from closingbell.domain.withholding import WithholdingRule
 from closingbell.errors import UnknownAccountError, UsageError
 from closingbell.jobs.context import JobContext
-from closingbell.stores import accounts, books, marks
+from closingbell.stores import accounts, books, companies, marks
 from closingbell.stores.accounts import AccountFacts
 from closingbell.stores.books import FX_DATES, PAY_POLICIES, BookSettings
 from closingbell.stores.people import Action, find_person, store_action
@@ -114,6 +114,43 @@ def give_account(context: JobContext, name: str, email: str, *, by: str) -> Acco
         facts = _find(connection, name)
         accounts.store_owner(connection, facts.id, _owner_id(connection, email))
         store_action(connection, Action(checked_name(by), "give account", facts.name, email.strip()), now=now)
+        return facts
+
+    return context.database.write_unit(unit)
+
+
+def find_account(context: JobContext, name: str) -> AccountFacts:
+    """One account by its name; raise UnknownAccountError."""
+    with context.database.read() as connection:
+        return _find(connection, name)
+
+
+def set_reinvesting(
+    context: JobContext,
+    name: str,
+    symbol: str,
+    is_reinvesting: bool | None,
+    *,
+    by: str,
+    address: str | None = None,
+) -> AccountFacts:
+    """Choose for one company of an account whether its dividends buy shares; None is as the account chooses for all.
+
+    Raise UnknownAccountError, UnknownSymbolError, or UsageError where the account never had the company.
+    """
+    marks.claim_origin(context.database, context.settings.origin, clock=context.clock)
+    now, who, wanted = context.clock.now(), checked_name(by), symbol.strip().upper()
+
+    def unit(connection: Connection) -> AccountFacts:
+        facts = _find(connection, name)
+        [company_id] = companies.require_known(connection, [wanted])
+        if company_id not in accounts.load_company_ids(connection, [facts.id]):
+            raise UsageError(f"the account {facts.name} has no order of {wanted}")
+        accounts.store_holding_choice(connection, facts.id, company_id, is_reinvesting, by=who, now=now)
+        said = {True: "reinvested", False: "paid in cash", None: "as the account chooses"}[is_reinvesting]
+        store_action(
+            connection, Action(who, "reinvest", facts.name, f"{wanted}: {said}", address), now=context.wall.now()
+        )
         return facts
 
     return context.database.write_unit(unit)

@@ -21,6 +21,7 @@ from closingbell.web import (
     errors,
     guard,
     health,
+    holdings,
     jobs,
     notifications,
     now,
@@ -76,6 +77,7 @@ def add_pages(app: Flask, registry: Registry) -> None:
     rerating.add_routes(pages)
     suggestions.add_routes(pages)
     elections.add_routes(pages)
+    holdings.add_routes(pages)
     notifications.add_routes(pages)
     settings.add_routes(pages, registry)
     addresses.add_routes(pages)

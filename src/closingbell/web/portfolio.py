@@ -18,6 +18,7 @@ from closingbell.queries.portfolio import load_portfolios
 from closingbell.queries.portfolio_values import Every, ValuePoint, load_values
 from closingbell.web.charts import page_with_chart
 from closingbell.web.guard import Right, needs, own_account
+from closingbell.web.holdings import reinvested
 
 # How far back value goes, and how often a chart of that is told; years of twelve whole months, 0 for all.
 RANGES: dict[str, tuple[str, int, Every]] = {
@@ -65,6 +66,7 @@ def show_account(account_id: int) -> ResponseReturnValue:
         income=income[::-1],
         years=by_year(income),
         today=context.clock.now().date(),
+        reinvested=reinvested(own),
     )
 
 
