@@ -6,7 +6,8 @@ from fractions import Fraction
 from hypothesis import given
 from hypothesis import strategies as st
 
-from closingbell.domain.entitlements import ONE_SHARE, FractionPolicy
+from closingbell.domain.entitlements import ONE_SHARE, FractionPolicy, PositionWalk, Split, shown_quantity
+from closingbell.domain.entitlements import Trade as Move
 from closingbell.domain.positions import Position, Trade, position_of, return_capital, shares_through
 
 DAY = date(2020, 1, 1)
@@ -165,3 +166,42 @@ def test_shares_of_two_accounts_are_the_shares_of_both(
     parts = position_of(left, splits).exact_quantity + position_of(right, splits).exact_quantity
 
     assert abs(position_of(together, splits).exact_quantity - parts) <= len(together) * 2 * 20**3
+
+
+def through_all(moves: list[tuple[int, int]], ratios: list[Fraction]) -> tuple[int, int, int]:
+    """The same position as the portfolio, as dividends and as the list of all positions count it.
+
+    ``moves`` are (after how many of the splits, quantity), one day each; ``ratios`` are one split each.
+    """
+    numbered = sorted(enumerate(moves), key=lambda one: (one[1][0], one[0]))
+    days = {number: 100 * after + 1 + at for at, (number, (after, _)) in enumerate(numbered)}
+    trades = [
+        Trade(on(days[n]), "BUY" if quantity > 0 else "SELL", abs(quantity), 100 * abs(quantity))
+        for n, (_, quantity) in numbered
+        if quantity
+    ]
+    splits = {on(100 * (at + 1)): ratio for at, ratio in enumerate(ratios)}
+    by_portfolio = position_of(trades, splits).quantity
+    walk = PositionWalk(
+        [Move(one.trade_date, one.quantity if one.type == "BUY" else -one.quantity) for one in trades],
+        [Split(day, ratio.numerator, ratio.denominator) for day, ratio in splits.items()],
+        FractionPolicy.KEEP,
+    )
+    sums = [sum(quantity for after, quantity in moves if after == at) for at in range(len(ratios) + 1)]
+    return by_portfolio, walk.advance(date.max), shown_quantity(shares_through(sums, ratios))
+
+
+def test_sale_of_all_shown_shares_leaves_nothing_that_a_later_split_makes_grow() -> None:
+    # 10 units through 1:3 are 3.33; three are shown and sold; a third of one through 30:1 would be ten.
+    assert through_all([(0, 10), (1, -3)], [Fraction(1, 3), Fraction(30)]) == (0, 0, 0)
+    # Without a sale nothing is lost: what came apart comes together again.
+    assert through_all([(0, 1)], [Fraction(1, 10), Fraction(10)]) == (1, 1, 1)
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 3), st.integers(-40, 40)), max_size=8),
+    st.lists(st.sampled_from([Fraction(1, 3), Fraction(3), Fraction(2, 7), Fraction(30), Fraction(1, 8)]), max_size=3),
+)
+def test_every_count_of_a_position_is_the_same(moves: list[tuple[int, int]], ratios: list[Fraction]) -> None:
+    told = through_all([(min(after, len(ratios)), quantity) for after, quantity in moves], ratios)
+    assert len(set(told)) == 1, told

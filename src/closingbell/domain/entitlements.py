@@ -16,6 +16,8 @@ from closingbell.domain.money import QUANTITY_SCALE
 from closingbell.domain.rounding import Rounding, round_ratio
 
 ONE_SHARE: int = 10**QUANTITY_SCALE
+# Of the smallest quantity.
+HALF = Fraction(1, 2)
 
 
 class FractionPolicy(StrEnum):
@@ -76,6 +78,14 @@ def split_quantity(quantity: int | Fraction, ratio: Fraction, policy: FractionPo
     return exact, Fraction(whole * ONE_SHARE)
 
 
+def left_at_split(exact: int | Fraction, moved: int) -> int | Fraction:
+    """What a split finds of a position, which trades have ``moved`` by so much since the split before.
+
+    What they left below half the smallest quantity is nothing: a sale of all shown shares closes the position.
+    """
+    return 0 if moved and -HALF < exact < HALF else exact
+
+
 def shown_quantity(exact: int | Fraction) -> int:
     """A position as it is shown and paid for: 10 decimals, half to even."""
     return round_ratio(exact.numerator, exact.denominator, Rounding.HALF_EVEN)
@@ -90,6 +100,7 @@ class PositionWalk:
         self._policy = policy
         self._next_trade = 0
         self._next_split = 0
+        self._moved = 0
         self.exact: int | Fraction = 0
         self.steps: list[SplitStep] = []
 
@@ -115,9 +126,12 @@ class PositionWalk:
         trades = self._trades
         while self._next_trade < len(trades) and trades[self._next_trade].trade_date < until:
             self.exact += trades[self._next_trade].quantity
+            self._moved += trades[self._next_trade].quantity
             self._next_trade += 1
 
     def _take_split(self, split: Split) -> None:
+        self.exact = left_at_split(self.exact, self._moved)
+        self._moved = 0
         if not self.exact:
             return
         before = Fraction(self.exact)

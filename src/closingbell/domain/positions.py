@@ -12,13 +12,11 @@ from datetime import date as Date  # noqa: N812  (a field is called Date)
 from fractions import Fraction
 from typing import NamedTuple
 
-from closingbell.domain.entitlements import FractionPolicy, shown_quantity, split_quantity
+from closingbell.domain.entitlements import HALF, FractionPolicy, left_at_split, shown_quantity, split_quantity
 from closingbell.domain.money import MONEY_SCALE
 from closingbell.domain.orders import INCOMING, OUTGOING
 from closingbell.domain.rounding import round_money
 
-# What is left below half the smallest quantity is nothing: a sale of all shown shares closes the position.
-_DUST = Fraction(1, 2)
 _PER_MONEY = 10**MONEY_SCALE
 
 # Exact shares in units of the smallest quantity.
@@ -120,9 +118,10 @@ def shares_through(
     sums: Sequence[int], ratios: Sequence[Fraction], *, policy: FractionPolicy = FractionPolicy.KEEP
 ) -> Shares:
     """Shares after all ``ratios``, where ``sums[i]`` is what orders brought after ``i`` of these splits."""
-    shares = Fraction(sums[0])
+    shares, moved = Fraction(sums[0]), sums[0]
     for ratio, brought in zip(ratios, sums[1:], strict=True):
-        shares = split_quantity(shares, ratio, policy)[1] + brought
+        shares = split_quantity(left_at_split(shares, moved), ratio, policy)[1] + brought
+        moved = brought
     return shares
 
 
@@ -153,7 +152,7 @@ def lowest_position(
         if day in splits:
             _, shares = split_quantity(shares, splits[day], policy)
         shares += by_day.get(day, 0)
-        if shares <= lowest - _DUST:
+        if shares <= lowest - HALF:
             lowest, lowest_on = shares, day
     return lowest, lowest_on
 
@@ -180,6 +179,7 @@ def position_of(
         book.take(trade)
     for day, ratio in waiting:
         book.split(day, ratio)
+    book.gather(steps[-1][0] if steps else Date.min)
     return Position(tuple(book.lots), tuple(book.realised))
 
 
@@ -191,11 +191,16 @@ class _Book:
         self.policy = policy
         self.lots: list[Lot] = []
         self.realised: list[Realised] = []
+        # Less than half the smallest quantity that closing left of a lot, or of a trade: part of no lot.
+        self.loose = Fraction(0)
+        self.moved = 0
 
     def take(self, trade: Trade) -> None:
         if trade.type in INCOMING:
+            self.moved += trade.quantity
             self._move(trade, Fraction(trade.quantity), trade.worth)
         elif trade.type in OUTGOING:
+            self.moved -= trade.quantity
             self._move(trade, Fraction(-trade.quantity), -trade.worth)
         elif trade.type == "CAPITAL_RETURN":
             self._return_capital(trade)
@@ -214,13 +219,16 @@ class _Book:
         closed = min(abs(lot.quantity), abs(shares))
         lot_left, shares_left = abs(lot.quantity) - closed, abs(shares) - closed
         cost, of_trade = lot.cost, worth
-        if lot_left >= _DUST:
+        left = lot_left if lot.quantity > 0 else -lot_left
+        if lot_left >= HALF:
             cost = self._part(lot.cost, closed, abs(lot.quantity))
-            left = lot_left if lot.quantity > 0 else -lot_left
             self.lots.insert(0, Lot(lot.acquired, lot.order_id, left, lot.cost - cost))
-        if shares_left >= _DUST:
+        else:
+            self.loose += left
+        if shares_left >= HALF:
             of_trade = self._part(worth, closed, abs(shares))
         else:
+            self.loose += shares_left if shares > 0 else -shares_left
             shares_left = Fraction(0)
         # A transfer takes its shares along at their cost: nothing is gained.
         if trade.type not in ("TRANSFER_IN", "TRANSFER_OUT"):
@@ -228,10 +236,26 @@ class _Book:
             self.realised.append(Realised(trade.trade_date, lot.acquired, trade.order_id, signed, -of_trade, cost))
         return shares_left if shares > 0 else -shares_left, worth - of_trade
 
-    def split(self, day: Date, ratio: Fraction) -> None:
-        held = sum((lot.quantity for lot in self.lots), Fraction(0))
-        if not held:
+    def gather(self, day: Date) -> None:
+        """Give what closing left loose to the oldest lot; without any it is one by itself, where it can be shown."""
+        if self.lots:
+            first = self.lots[0]
+            self.lots[0] = replace(first, quantity=first.quantity + self.loose)
+        elif abs(self.loose) >= HALF:
+            self.lots.append(Lot(day, 0, self.loose, 0))
+        else:
             return
+        self.loose = Fraction(0)
+
+    def split(self, day: Date, ratio: Fraction) -> None:
+        net = sum((lot.quantity for lot in self.lots), self.loose)
+        held, self.moved = left_at_split(net, self.moved), 0
+        if not held:
+            self.lots, self.loose = [], Fraction(0)
+            return
+        if not self.lots:
+            self.lots, self.loose = [Lot(day, 0, self.loose, 0)], Fraction(0)
+        self.gather(day)
         scaled = [Lot(lot.acquired, lot.order_id, lot.quantity * ratio, lot.cost) for lot in self.lots]
         raw, kept = split_quantity(held, ratio, self.policy)
         self.lots = scaled
