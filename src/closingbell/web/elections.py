@@ -9,9 +9,9 @@ from flask_security import current_user
 from closingbell.errors import UsageError
 from closingbell.jobs.context import current_context
 from closingbell.queries.elections import ElectionView, list_elections
-from closingbell.queries.own_accounts import OwnAccount, find_own_account
+from closingbell.queries.own_accounts import OwnAccount
 from closingbell.usecases.elections import elect
-from closingbell.web.guard import Right, needs
+from closingbell.web.guard import Right, needs, own_account
 
 _NUMBER = "int(max=9223372036854775807)"
 _ONE = f"/portfolio/<{_NUMBER}:account_id>/elections/<{_NUMBER}:dividend_id>/<any(shares, cash, standing):election>"
@@ -33,14 +33,14 @@ def elections_of(own: OwnAccount, *, with_closed: bool = False) -> list[Election
 @needs(Right.MEMBER)
 def ask_election(account_id: int, dividend_id: int, election: str) -> ResponseReturnValue:
     """The question before a choice is written down."""
-    own = _own(account_id)
+    own = own_account(account_id)
     return _ask(own, _find(own, dividend_id), election)
 
 
 @needs(Right.MEMBER)
 def do_election(account_id: int, dividend_id: int, election: str) -> ResponseReturnValue:
     """Write the choice down; the next dividend run books what follows."""
-    own = _own(account_id)
+    own = own_account(account_id)
     one = _find(own, dividend_id)
     who = current_user.email
     try:
@@ -55,10 +55,6 @@ def do_election(account_id: int, dividend_id: int, election: str) -> ResponseRet
 def _ask(own: OwnAccount, one: ElectionView, election: str, *, error: str | None = None) -> ResponseReturnValue:
     page = render_template("ask_election.html", own=own, one=one, election=election, error=error)
     return page, 422 if error else 200
-
-
-def _own(account_id: int) -> OwnAccount:
-    return find_own_account(current_context().database, account_id, current_user.id) or abort(404)
 
 
 def _find(own: OwnAccount, dividend_id: int) -> ElectionView:

@@ -9,9 +9,9 @@ from flask_security import current_user
 from closingbell.errors import UnknownSymbolError, UsageError
 from closingbell.jobs.context import current_context
 from closingbell.queries.holding_choices import list_holding_choices
-from closingbell.queries.own_accounts import OwnAccount, find_own_account
+from closingbell.queries.own_accounts import OwnAccount
 from closingbell.usecases.accounts import find_account, set_reinvesting
-from closingbell.web.guard import Right, needs
+from closingbell.web.guard import Right, needs, own_account
 
 _ONE = "/portfolio/<int(max=9223372036854775807):account_id>/holdings/<symbol>"
 # What the form says -> what is chosen.
@@ -33,13 +33,13 @@ def reinvested(own: OwnAccount) -> dict[str, bool]:
 @needs(Right.MEMBER)
 def ask_holding(account_id: int, symbol: str) -> ResponseReturnValue:
     """What is chosen for a company, to be changed."""
-    return _ask(_own(account_id), symbol)
+    return _ask(own_account(account_id), symbol)
 
 
 @needs(Right.MEMBER)
 def do_holding(account_id: int, symbol: str) -> ResponseReturnValue:
     """Write the choice down; payments from then on follow it."""
-    own, said = _own(account_id), request.form.get("reinvest", "")
+    own, said = own_account(account_id), request.form.get("reinvest", "")
     if said not in CHOICES:
         return _ask(own, symbol, error="Say whether the dividends buy shares.")
     context, who = current_context(), current_user.email
@@ -59,7 +59,3 @@ def _ask(own: OwnAccount, symbol: str, *, error: str | None = None) -> ResponseR
     said = next(word for word, choice in CHOICES.items() if choice is chosen)
     page = render_template("holding.html", own=own, symbol=symbol, said=said, by_account=by_account, error=error)
     return page, 422 if error else 200
-
-
-def _own(account_id: int) -> OwnAccount:
-    return find_own_account(current_context().database, account_id, current_user.id) or abort(404)

@@ -8,11 +8,11 @@ from flask_security import current_user
 
 from closingbell.errors import UnknownPaymentError, UsageError
 from closingbell.jobs.context import current_context
-from closingbell.queries.own_accounts import OwnAccount, find_own_account
+from closingbell.queries.own_accounts import OwnAccount
 from closingbell.queries.payments import explain_payment
 from closingbell.queries.rerating import view_of
 from closingbell.usecases.rerating import preview_rerate, rerate_payment
-from closingbell.web.guard import Right, needs
+from closingbell.web.guard import Right, needs, own_account
 
 _NUMBER = "int(max=9223372036854775807)"
 _OWN = f"/portfolio/<{_NUMBER}:account_id>/payments/<{_NUMBER}:payment_id>/rerate"
@@ -80,7 +80,7 @@ def _do(payment_id: int, back: str) -> ResponseReturnValue:
 
 
 def _own(account_id: int, payment_id: int) -> OwnAccount:
-    own = find_own_account(current_context().database, account_id, current_user.id) or abort(404)
+    own = own_account(account_id)
     try:
         found = explain_payment(current_context().database, payment_id)
     except UnknownPaymentError:
