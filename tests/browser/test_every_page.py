@@ -158,3 +158,16 @@ def test_the_charts_of_a_company_and_of_an_account_are_drawn(filled: Served, pag
             " place.offsetHeight])"
         )
         assert [drawn for drawn, _ in sizes] == [given for _, given in sizes], (path, size)
+
+
+def test_nothing_sticks_out_of_a_card_at_any_width(filled: Served, page: Page) -> None:
+    filled.sign_in(page)
+    for width in (390, 560, 800, 1100, 1200):
+        page.set_viewport_size({"width": width, "height": 800})
+        page.goto(filled.url)
+        out = page.evaluate(
+            "[...document.querySelectorAll('.card')].flatMap((card) => [...card.querySelectorAll('*:not(.unseen)')]"
+            ".filter((one) => one.getBoundingClientRect().right > card.getBoundingClientRect().right)"
+            ".map((one) => one.textContent))"
+        )
+        assert out == [], width
