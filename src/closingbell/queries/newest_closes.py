@@ -56,7 +56,7 @@ class MarketCloses:
         return self.expected_count > 0 and (self.newest is None or self.newest < self.session)
 
 
-_STORED, _MISSING, _DOUBTFUL = "stored", "missing", "doubtful"
+_STORED, _MISSING, _DOUBTFUL, _LEFT_OUT = "stored", "missing", "doubtful", "left out"
 
 
 class _Ordered(NamedTuple):
@@ -77,12 +77,11 @@ def load_newest_closes(connection: Connection, sessions: Mapping[str, SessionTim
         return ()
     stored: dict[str, int] = {}
     others: list[_Ordered] = []
-    for row in connection.execute(_ordered(sessions)):
-        # Nearly all of them, so no more is made of these.
-        if row[2] == _STORED:
-            stored[row[1]] = stored.get(row[1], 0) + 1
+    for company_id, mic, what, newest, count in connection.execute(_ordered(sessions)):
+        if company_id is None:
+            stored[mic] = count
         else:
-            others.append(_Ordered(*row))
+            others.append(_Ordered(company_id, mic, what, newest))
     decided = [one for one in others if one.what == _MISSING]
     decided += _look_closer(connection, [one for one in others if one.what == _DOUBTFUL], sessions)
     return tuple(
@@ -99,9 +98,10 @@ def _count(mic: str, session: date, stored_count: int, others: Sequence[_Ordered
 
 
 def _ordered(sessions: Mapping[str, SessionTimes]) -> Select[Any]:
-    """Every company that may be held and should have the close of its session: what ``_Ordered`` has.
+    """Every company that may be held and should have the close of its session: what ``_Ordered`` has, and 1.
 
-    It is left out where the provider cannot fill the session: was asked again in vain, or is not asked any more.
+    Those that have it, which are nearly all, are one row for each MIC, without a company and with their number. One is
+    left out where the provider cannot fill the session: was asked again in vain, or is not asked any more.
     """
     ordered = _summed_orders()
     is_due = [
@@ -120,14 +120,28 @@ def _ordered(sessions: Mapping[str, SessionTimes]) -> Select[Any]:
         or_(_GAP.next_ask_at.is_(None), _GAP.asked_count > 1),
     )
     is_stored, is_older = _said_by_newest(sessions)
-    what = case((is_split, _DOUBTFUL), (is_stored, _STORED), (is_older, _MISSING), else_=_DOUBTFUL)
-    return (
-        select(_COMPANY.id, _COMPANY.mic, what, case((is_stored, None), else_=_SUMMARY.date))
+    what = case(
+        (and_(is_stored, ~is_split), _STORED),
+        (and_(is_gap, ~is_stored), _LEFT_OUT),
+        (is_split, _DOUBTFUL),
+        (is_older, _MISSING),
+        else_=_DOUBTFUL,
+    )
+    each = (
+        select(_COMPANY.id, _COMPANY.mic, what.label("what"), _SUMMARY.date)
         .select_from(table_of(Company))
         .join(ordered, ordered.c.company_id == _COMPANY.id)
         .outerjoin(table_of(PriceSummary), _SUMMARY.company_id == _COMPANY.id)
-        .where(or_(*is_due), or_(ordered.c.has_shares == 1, is_split), or_(is_stored, ~is_gap))
+        .where(or_(*is_due), or_(ordered.c.has_shares == 1, is_split))
+        # It changes no row, and keeps a database from working ``what`` out anew for each place that names it below.
+        .offset(0)
+        .subquery()
+        .c
     )
+    is_one = each.what != _STORED
+    named = select(case((is_one, each.id)).label("id"), each.mic, each.what, case((is_one, each.date)).label("newest"))
+    told = named.where(each.what != _LEFT_OUT).subquery().c
+    return select(*told, func.count()).group_by(*told)
 
 
 def _summed_orders() -> Subquery:

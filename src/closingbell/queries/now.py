@@ -37,7 +37,7 @@ MATTERING = frozenset({DAILY, "price_sweep", "dividend_processor"})
 DUE_AFTER = timedelta(hours=1)
 # Counting closes takes time by the companies and by the orders that say who is held. A count is kept for a second for
 # so many of them, which is some hundredths of the time that a process has.
-_COMPANIES_A_SECOND, _ORDERS_A_SECOND = 1_000, 100_000
+_COMPANIES_A_SECOND, _ORDERS_A_SECOND = 500, 50_000
 # Holidays that a clock may have to name are not further away.
 _AROUND = timedelta(days=10)
 # Where an exchange is, for the name of its day; all others are told in New York's.

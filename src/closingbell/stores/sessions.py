@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import cache
 
-from sqlalchemy import Connection, Date, Select, column, delete, or_, select, update
+from sqlalchemy import Connection, Date, Select, bindparam, column, delete, or_, select, update
 from sqlalchemy import table as raw_table
 
 from closingbell.domain.planning import SessionTimes
@@ -57,25 +57,27 @@ _COVERAGE = raw_table(
 
 
 def _mics_in_use(connection: Connection) -> set[str]:
-    return set(connection.scalars(_in_use()))
+    """The home exchange, and those of companies ordered or watched."""
+    others = set(connection.scalars(select(_COMPANY.c.mic).distinct())) - {HOME}
+    return {HOME} | {mic for mic in others if connection.scalar(_used(), {"mic": mic}) is not None}
 
 
 @cache
-def _in_use() -> Select[str]:
-    # One company is enough for an exchange: whoever has thousands of them looks at a few.
+def _used() -> Select[int]:
+    # One company is enough for an exchange: whoever has thousands of them looks at a few. Asked for all exchanges at
+    # once, MariaDB looks at every company and every order.
     company, order, watched = _COMPANY.c, _ORDERS.c, _WATCHED.c
-    exchange = select(company.mic).distinct().subquery("exchange")
     is_ordered = select(order.company_id).where(order.company_id == company.id, order.deleted_at.is_(None)).exists()
     is_watched = select(watched.company_id).where(watched.company_id == company.id).exists()
-    used = select(company.id).where(company.mic == exchange.c.mic, or_(is_ordered, is_watched)).exists()
-    return select(exchange.c.mic).where(used)
+    used = select(company.id).where(company.mic == bindparam("mic"), or_(is_ordered, is_watched))
+    return used.limit(1)
 
 
 def load_sessions_in_use(
     connection: Connection, first: datetime, *, last: datetime | None = None
 ) -> dict[str, Sequence[SessionTimes]]:
     """The sessions from a day before ``first`` on: the home exchange's, and those of companies ordered or watched."""
-    mics = {HOME} | _mics_in_use(connection)
+    mics = _mics_in_use(connection)
     start = (first - timedelta(days=2)).date()
     end = last.date() if last is not None else None
     return {mic: load_sessions(connection, mic, first=start, last=end) for mic in sorted(mics)}
