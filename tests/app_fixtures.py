@@ -14,7 +14,7 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from functools import cache
@@ -163,6 +163,17 @@ class House:
         return run_closingbell(*arguments, env=self.environment(**more), cwd=self.folder)
 
     # --- What is stored.
+
+    @contextmanager
+    def without_entries(self) -> Iterator[None]:
+        """On SQLite: no entry of the audit log can be stored meanwhile."""
+        refuse = "CREATE TRIGGER no_entry BEFORE INSERT ON audit_entry BEGIN SELECT RAISE(ABORT, 'no entry'); END"
+        engine = self.context.database.engine
+        with engine.begin() as connection:
+            connection.exec_driver_sql(refuse)
+        yield
+        with engine.begin() as connection:
+            connection.exec_driver_sql("DROP TRIGGER no_entry")
 
     def rows(self, model: type[Base], *, order: str = "id") -> list[Any]:
         """All rows of a table."""

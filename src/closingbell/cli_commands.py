@@ -51,6 +51,7 @@ COMMANDS: dict[str, str] = {
     "notifications": "closingbell.commands.notifications:notifications",
     "orders": "closingbell.commands.order_entry:orders",
     "pause-job": "closingbell.commands.control:pause_job",
+    "people": "closingbell.commands.persons:people",
     "payments": "closingbell.commands.dividends:payments_command",
     "portfolio": "closingbell.commands.portfolio:portfolio",
     "providers": "closingbell.commands.providers:providers",

@@ -8,6 +8,7 @@ from closingbell.models import AuditEntry
 from closingbell.usecases import people
 from tests.api.conftest import Api
 from tests.api.test_scheduler_api import end_run, start_run
+from tests.app_fixtures import everything
 from tests.web.conftest import Site, _quick_hash, site  # noqa: F401
 
 JOB = "/scheduler/jobs/daily_price_update"
@@ -86,9 +87,15 @@ def test_every_writing_route_of_both_apis_leaves_its_entry(site: Site) -> None: 
         for method in (rule.methods or set()) - {"GET", "HEAD", "OPTIONS"}
     }
     assert there == set(WRITING)
+    engine = site.context.database.engine
 
     for (_, method), ((path, body), (action, target, detail)) in WRITING.items():
-        before = len(site.house.rows(AuditEntry))
+        before, things = len(site.house.rows(AuditEntry)), everything(engine, without=("api_token",))
+        with site.house.without_entries():
+            refused = api.call(method, path, json=body) if body else api.call(method, path)
+        # An action whose entry cannot be stored is not done.
+        assert refused.status_code >= 400, path
+        assert everything(engine, without=("api_token",)) == things, path
         answer = api.call(method, path, json=body) if body else api.call(method, path)
         assert answer.status_code in {200, 201, 202}, (path, answer.get_data(as_text=True))
         [entry] = site.house.rows(AuditEntry)[before:]
@@ -109,4 +116,5 @@ def test_what_is_refused_or_changes_nothing_leaves_none(site: Site) -> None:  # 
         ("POST", "/scheduler/runs/9/cancel"),
     ):
         api.call(method, path)
-    assert site.house.rows(AuditEntry) == []
+    # The token that asked was made here.
+    assert [one.action for one in site.house.rows(AuditEntry)] == ["create token"]

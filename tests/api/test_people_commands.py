@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -348,3 +349,69 @@ def test_commands_in_a_process_of_their_own(tmp_path: Path, sqlite_tables_url: s
     assert made.returncode == 0, made.stderr
     assert made.stdout.startswith("cb_1_")
     assert made.stdout.count("\n") == 1
+
+
+# --- People.
+
+
+def test_people_are_let_in_listed_changed_and_let_in_no_more(app: Flask) -> None:
+    people.create_administrator(context_of(app), email="ann@example.org", password=PASSWORD)
+    added = run(app, "people", "add", " Max@Example.org", "--name", "Max", "--role", "viewer", "--by", "root")
+    assert (added.exit_code, added.stderr) == (0, "this link works once, for half an hour\n")
+    secret = added.stdout.strip().rpartition("/welcome/")[2]
+    assert secret not in str(everything(context_of(app).database.engine))
+    assert _listed(app) == [
+        ("ann@example.org", "", "administrator", "by password"),
+        ("max@example.org", "Max", "viewer", "once a password is chosen"),
+    ]
+
+    assert people.choose_password(context_of(app), secret, PASSWORD, address=None).email == "max@example.org"
+    assert run(app, "people", "role", "max@example.org", "member").stdout == "max@example.org is a member now\n"
+    assert run(app, "people", "deactivate", "MAX@example.org").stdout == "max@example.org may not sign in any more\n"
+    assert _listed(app)[1] == ("max@example.org", "Max", "member", "no")
+    refused = run(app, "people", "link", "max@example.org")
+    assert (refused.exit_code, refused.stderr) == (
+        2,
+        "error: max@example.org may not sign in; allow that first: closingbell people activate max@example.org\n",
+    )
+    assert run(app, "people", "activate", "max@example.org").stdout == "max@example.org may sign in again\n"
+    assert run(app, "people", "role", "max@example.org", "administrator").exit_code == 0
+    assert _listed(app)[1] == ("max@example.org", "Max", "administrator", "by password")
+    again = run(app, "people", "link", "max@example.org").stdout.strip().rpartition("/welcome/")[2]
+    assert people.link_owner(context_of(app), again) is not None
+
+    told = [(row.who, row.action, row.target, row.address) for row in rows_of(_engine(app), AuditEntry)]
+    assert told[0] == ("root", "add person", "max@example.org", "console")
+    assert [action for _, action, target, _ in told[1:] if target == "max@example.org"] == [
+        "choose password", "edit person", "edit person", "edit person", "edit person", "link person"
+    ]  # fmt: skip
+
+
+def test_what_cannot_be_of_a_person_is_said_and_written_down_nowhere(app: Flask) -> None:
+    people.create_administrator(context_of(app), email="ann@example.org", password=PASSWORD)
+    before = everything(_engine(app))
+    for words, said in (
+        (("add", "ann@example.org"), "there is somebody with the e-mail ann@example.org already"),
+        (("add", "max"), "that is not an e-mail address; write it like ann@example.org"),
+        (("role", "nobody@example.org", "viewer"), "nobody has the address 'nobody@example.org'"),
+        (("deactivate", "ann@example.org"), "ann@example.org is the last administrator who can sign in; "
+         "first make somebody else one who has a password"),
+        (("role", "ann@example.org", "viewer"), "ann@example.org is the last administrator who can sign in; "
+         "first make somebody else one who has a password"),
+    ):  # fmt: skip
+        refused = run(app, "people", *words)
+        assert (refused.exit_code, refused.stderr) == (2, f"error: {said}\n"), words
+    assert run(app, "people", "add", "max@example.org", "--role", "administrator").exit_code == 2
+    assert everything(_engine(app)) == before
+
+
+def _listed(app: Flask) -> list[tuple[str, str, str, str]]:
+    """E-mail, name, role and how they sign in, as the table tells."""
+    lines = run(app, "people", "list").stdout.splitlines()
+    starts = [lines[0].index(heading) for heading in ("email", "name", "role", "signs in", "since")]
+    cells = [[line[a:b].strip() for a, b in pairwise(starts)] for line in lines[1:]]
+    return [(one[0], one[1], one[2], one[3]) for one in cells]
+
+
+def _engine(app: Flask) -> Any:
+    return context_of(app).database.engine

@@ -35,6 +35,7 @@ def test_resumed_jobs_closed_sessions_and_given_accounts_are_written_down_once(h
         assert house.command(*words, "--by", "Bob").exit_code == 0, words
 
     assert told(house) == [
+        ("Bob", "pause job", "price_sweep", None),
         ("Bob", "resume job", "price_sweep", None),
         ("Bob", "close session", "XNYS 2012-11-28", "storm"),
         ("Bob", "reopen session", "XNYS 2012-11-28", None),

@@ -8,7 +8,6 @@ from sqlalchemy import update
 
 from closingbell.errors import UsageError
 from closingbell.models import AuditEntry, User
-from closingbell.stores.people import Action
 from closingbell.usecases import people, rights
 from tests.app_fixtures import House
 
@@ -22,9 +21,7 @@ def test_two_administrators_who_take_each_others_right_leave_one(house: House) -
 
     def demote(email: str) -> str:
         try:
-            rights.change_person(
-                house.context, email, is_administrator=False, done=Action("somebody", "edit person", email)
-            )
+            rights.change_person(house.context, email, is_administrator=False, by="somebody")
         except UsageError as refused:
             return str(refused)
         return "done"

@@ -87,7 +87,7 @@ def test_a_special_dividend_is_looked_at_entered_and_paid_once(held: Site, brows
         "web:administrator@example.org",
         "entered: the issuer's notice of 2012-11-01",
     )
-    entry = held.house.rows(AuditEntry)[-1]
+    [entry] = [one for one in held.house.rows(AuditEntry) if one.action == "enter corporate action"]
     assert (entry.who, entry.action, entry.target, entry.detail, entry.address) == (
         "administrator@example.org",
         "enter corporate action",
@@ -193,8 +193,8 @@ def test_an_action_is_edited_and_its_payment_corrected(held: Site, browser: Brow
     assert [f"{row.net:.2f}" for row in active] == ["16.00"]
     newest = held.house.rows(CorporateActionVersion, order="version")[-1]
     assert (newest.version, newest.reason) == (2, "edited: the notice was corrected")
-    entry = held.house.rows(AuditEntry)[-1]
-    assert (entry.action, entry.target) == ("edit corporate action", "1 AAPL")
+    edits = [one.target for one in held.house.rows(AuditEntry) if one.action == "edit corporate action"]
+    assert edits == ["1 AAPL"]
 
 
 def test_what_somebody_else_changed_meanwhile_is_not_written_over(held: Site, browser: Browser) -> None:

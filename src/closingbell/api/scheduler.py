@@ -26,7 +26,7 @@ from werkzeug.exceptions import (
 )
 
 from closingbell.api.problems import problem_of, sealed
-from closingbell.api.tokens import note, require_rights, verify_request
+from closingbell.api.tokens import actor_of, require_rights, verify_request
 from closingbell.domain.runs import RunStatus
 from closingbell.errors import SettingsError, UsageError
 from closingbell.jobs.context import JobContext, current_context
@@ -35,6 +35,7 @@ from closingbell.queries.jobs import JobView, find_request, find_run, list_jobs,
 from closingbell.queries.runs import RunFilter, RunView, recent_runs, run_items
 from closingbell.stores.marks import require_tables
 from closingbell.usecases import control, people
+from closingbell.usecases.reasons import Actor
 from closingbell.utils.clock import require_aware
 from closingbell.utils.text import listed
 
@@ -170,7 +171,6 @@ class SchedulerViews:
         context = current_context()
         request_id = control.request_run(context, self._registry, job.name, by=_who(), trigger="api", symbols=symbols)
         _note("run", job=job.name, request_id=request_id, symbols=symbols)
-        note(g.scheduler_token, "run job", job.name, ", ".join((f"request {request_id}", *(symbols or ()))))
         return _accepted(request_id)
 
     def pause_job(self, job_id: str) -> Response:
@@ -179,17 +179,13 @@ class SchedulerViews:
         why = _why(_body("why"))
         changed = control.pause_job(current_context(), self._registry, job.name, by=_who(), why=why)
         _note("pause", job=job.name, changed=changed)
-        if changed:
-            note(g.scheduler_token, "pause job", job.name, why)
         return _answer(self._job_view(job.name))
 
     def resume_job(self, job_id: str) -> Response:
         """Resume a job; one that is not paused stays as it is."""
         job = find_job(self._registry, job_id)
         _body()
-        changed = control.resume_job(
-            current_context(), self._registry, job.name, by=_who(), address=request.remote_addr
-        )
+        changed = control.resume_job(current_context(), self._registry, job.name, by=_who())
         _note("resume", job=job.name, changed=changed)
         return _answer(self._job_view(job.name))
 
@@ -217,7 +213,6 @@ class SchedulerViews:
             # Somebody may have asked before us, or the run ended meanwhile.
             run = _still_running(find_run(context.database, run_id))
         _note("cancel", job=run.job_name, run_id=run_id)
-        note(g.scheduler_token, "cancel run", f"run {run_id} of {run.job_name}")
         return _answer(find_run(context.database, run_id), HTTPStatus.ACCEPTED)
 
     def retry_run(self, run_id: int) -> Response:
@@ -230,7 +225,6 @@ class SchedulerViews:
         except UsageError as error:
             raise Conflict(str(error)) from None
         _note("retry", job=run.job_name, run_id=run_id, request_id=request_id)
-        note(g.scheduler_token, "retry run", f"run {run_id} of {run.job_name}", f"request {request_id}")
         return _accepted(request_id)
 
     def _job_view(self, job_id: str) -> JobView:
@@ -249,13 +243,12 @@ def _still_running(run: RunView) -> RunView:
     return run
 
 
-def _who() -> str:
-    identity: people.TokenIdentity = g.scheduler_token
-    return identity.told
+def _who() -> Actor:
+    return actor_of(g.scheduler_token)
 
 
 def _note(what: str, **target: object) -> None:
-    _log.info(OPERATED, who=_who(), what=what, **target)
+    _log.info(OPERATED, who=_who().who, what=what, **target)
 
 
 # --- What comes in.

@@ -6,8 +6,8 @@ from flask import request
 
 from closingbell.errors import NotAllowedError, NotAuthenticatedError
 from closingbell.jobs.context import current_context
-from closingbell.stores.people import Action
 from closingbell.usecases import people
+from closingbell.usecases.reasons import Actor
 
 
 def verify_request(*, needs: people.Scope) -> people.TokenIdentity:
@@ -28,6 +28,6 @@ def require_rights(token: people.TokenIdentity, *, needs: people.Scope) -> None:
         raise NotAllowedError(f"this is for {who}; the token {token.name!r} may do what its owner may")
 
 
-def note(token: people.TokenIdentity, action: str, target: str, detail: str | None = None) -> None:
-    """Write down what the program that asks did: by its token's name, and from its address."""
-    people.note_action(current_context(), Action(token.told, action, target[:200], detail, request.remote_addr))
+def actor_of(token: people.TokenIdentity) -> Actor:
+    """The program that asks, by its token's name and from its address."""
+    return Actor(token.told, token.told, request.remote_addr)

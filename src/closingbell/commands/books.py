@@ -69,21 +69,23 @@ def list_(format_: str) -> None:
 @accounts.command("add", cls=Command)
 @click.argument("name")
 @_account_options
+@by_option
 @with_appcontext
-def add(name: str, **settings: Any) -> None:
+def add(name: str, by: str, **settings: Any) -> None:
     """Make an account called NAME."""
-    account = add_account(current_context(), name, **_told(settings))
+    account = add_account(current_context(), name, by=by, **_told(settings))
     click.echo(f"account {account.name} is there, in {account.currency}")
 
 
 @accounts.command("set", cls=Command)
 @click.argument("name")
 @_account_options
+@by_option
 @format_option
 @with_appcontext
-def set_(name: str, format_: str, **settings: Any) -> None:
+def set_(name: str, by: str, format_: str, **settings: Any) -> None:
     """Change what account NAME decides; what is booked for it is looked at again by the next run."""
-    _print([change_account(current_context(), name, **_told(settings))], format_)
+    _print([change_account(current_context(), name, by=by, **_told(settings))], format_)
 
 
 @accounts.command("give", cls=Command)
@@ -189,6 +191,7 @@ def set_setting(name: str, value: str, by: str) -> None:
 @click.option("--residence", callback=upper, help="Only for owners who live in this country.")
 @click.option("--kind", "action_type", callback=upper, help="Only for this kind: CASH, CASH_SPECIAL, CAP_GAIN.")
 @click.option("--note", help="Anything to remember.")
+@by_option
 @with_appcontext
 def withhold(country: str, rate: Decimal, since: date, **scope: Any) -> None:
     """Set what share (0.15) of a dividend from COUNTRY is withheld."""
@@ -201,8 +204,9 @@ def withhold(country: str, rate: Decimal, since: date, **scope: Any) -> None:
 @click.argument("to", callback=upper)
 @click.argument("day", metavar="DATE", type=DateType())
 @click.argument("rate", type=Number())
+@by_option
 @with_appcontext
-def fx(from_: str, to: str, day: date, rate: Decimal) -> None:
+def fx(from_: str, to: str, day: date, rate: Decimal, by: str) -> None:
     """Set what one FROM was worth in TO on DATE."""
-    set_fx_rate(current_context(), from_, to, day, rate)
+    set_fx_rate(current_context(), from_, to, day, rate, by=by)
     click.echo(f"1 {from_} was {plain(rate)} {to} on {day}")

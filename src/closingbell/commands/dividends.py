@@ -15,6 +15,7 @@ from closingbell.commands.output import (
     EXIT_CODES,
     Command,
     DateType,
+    by_option,
     format_option,
     new_york,
     print_json,
@@ -137,12 +138,13 @@ _COLUMNS: dict[str, Callable[[PaymentView], str]] = {
 @click.command("link-dividend", cls=Command)
 @click.argument("order_id", metavar="ORDER", type=int)
 @click.argument("action_id", metavar="ACTION", type=int)
+@by_option
 @with_appcontext
-def link_dividend_command(order_id: int, action_id: int) -> None:
+def link_dividend_command(order_id: int, action_id: int, by: str) -> None:
     """Have a dividend among an account's orders stand for a corporate action, whatever its amount."""
     context = current_context()
     require_tables(context.database)
-    linked = link_dividend(context, order_id, action_id)
+    linked = link_dividend(context, order_id, action_id, by=by)
     click.echo(f"order {order_id} of {linked.account} stands for {linked.symbol}'s corporate action {action_id}")
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 from flask.cli import with_appcontext
 
-from closingbell.commands.output import Command, print_json
+from closingbell.commands.output import Command, by_option, print_json
 from closingbell.domain.money import plain
 from closingbell.errors import ImportRefusedError, UsageError
 from closingbell.jobs.context import current_context
@@ -51,17 +51,18 @@ def _as_lines(_ctx: click.Context, _param: click.Parameter, value: str | None) -
 )
 @click.option("--leave-out", callback=_as_lines, metavar="LINES", help="Lines not to be taken, as in 12,17.")
 @click.option("--json", "as_json", is_flag=True, help="Everything as JSON.")
+@by_option
 @with_appcontext
 def import_(
     file: str, account: str, dry_run: bool, form: str | None, maps: tuple[str, ...], leave_out: tuple[int, ...],
-    as_json: bool,
+    as_json: bool, by: str,
 ) -> None:  # fmt: skip
     """Import a broker's file: Ghostfolio, Portfolio Performance, Interactive Brokers, Trading 212, Degiro, Schwab.
 
     The form is recognised by itself. Either the whole file is taken or nothing; the same file again adds nothing.
     """
-    request = ImportRequest(account, form, read_mapping(_map_lines(maps)), leave_out, dry_run)
-    preview = import_file(current_context(), _read(file), request)
+    request = ImportRequest(account, form, read_mapping(_map_lines(maps)), leave_out, dry_run, Path(file).name)
+    preview = import_file(current_context(), _read(file), request, by=by)
     if as_json:
         print_json(preview)
     else:

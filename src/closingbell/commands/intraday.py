@@ -12,6 +12,7 @@ from flask.cli import with_appcontext
 from closingbell.commands.output import (
     EXIT_CODES,
     Command,
+    by_option,
     format_option,
     new_york,
     print_json,
@@ -81,26 +82,28 @@ def _print_plan(context: JobContext, symbols: tuple[str, ...] | None, format_: s
 
 @click.command("watch", cls=Command)
 @_symbols_argument
+@by_option
 @format_option
 @with_appcontext
-def watch_command(symbols: tuple[str, ...], format_: str) -> None:
+def watch_command(symbols: tuple[str, ...], by: str, format_: str) -> None:
     """Follow companies through every session; without a symbol, list those that are followed."""
     context = current_context()
     if symbols:
         chosen = _upper(symbols)
-        _say(chosen, watching.watch(context, chosen, by=getpass.getuser()), "watched", "watched already", format_)
+        _say(chosen, watching.watch(context, chosen, by=by), "watched", "watched already", format_)
     else:
         print_rows(watching.load_watched(context), format_, columns=_COLUMNS, empty="no company is watched")
 
 
 @click.command("unwatch", cls=Command)
 @click.argument("symbols", nargs=-1, required=True, metavar="SYMBOL...")
+@by_option
 @format_option
 @with_appcontext
-def unwatch_command(symbols: tuple[str, ...], format_: str) -> None:
+def unwatch_command(symbols: tuple[str, ...], by: str, format_: str) -> None:
     """Stop following companies; what is stored of them stays."""
     chosen = _upper(symbols)
-    _say(chosen, watching.unwatch(current_context(), chosen), "no longer watched", "was not watched", format_)
+    _say(chosen, watching.unwatch(current_context(), chosen, by=by), "no longer watched", "was not watched", format_)
 
 
 def _upper(symbols: tuple[str, ...]) -> tuple[str, ...]:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import getpass
-
 import click
 from flask.cli import with_appcontext
 
-from closingbell.commands.output import Command, format_option, new_york, print_rows
+from closingbell.commands.output import Command, by_option, format_option, new_york, print_rows
 from closingbell.domain.outbox import EVENTS, LEVELS
 from closingbell.errors import ClosingbellError
 from closingbell.jobs.context import current_context
@@ -26,10 +24,11 @@ def addresses() -> None:
 @click.argument("email")
 @click.argument("url")
 @click.option("--level", type=click.Choice(LEVELS), default="warning", show_default=True, help="From which level on.")
+@by_option
 @with_appcontext
-def add(email: str, url: str, level: str) -> None:
+def add(email: str, url: str, level: str, by: str) -> None:
     """Send a person's messages also to URL, as in mailtos://user:password@example.org or ntfy://ntfy.sh/topic."""
-    number = messages.add_address(current_context(), email=email, url=url, level=level)
+    number = messages.add_address(current_context(), email=email, url=url, level=level, by=by)
     click.echo(f"address {number}: {email} is sent messages of level {level} and above; test-notification tries it")
 
 
@@ -58,19 +57,21 @@ def _last(one: messages.ShownAddress) -> str:
 @addresses.command("change", cls=Command)
 @click.argument("address_id", type=int)
 @click.option("--level", type=click.Choice(LEVELS), required=True, help="From which level on.")
+@by_option
 @with_appcontext
-def change(address_id: int, level: str) -> None:
+def change(address_id: int, level: str, by: str) -> None:
     """Choose from which level on messages go to an address."""
-    messages.change_level(current_context(), address_id, level)
+    messages.change_level(current_context(), address_id, level, by=by)
     click.echo(f"address {address_id} is sent messages of level {level} and above")
 
 
 @addresses.command("remove", cls=Command)
 @click.argument("address_id", type=int)
+@by_option
 @with_appcontext
-def remove(address_id: int) -> None:
+def remove(address_id: int, by: str) -> None:
     """Send nothing more to an address."""
-    messages.remove_address(current_context(), address_id)
+    messages.remove_address(current_context(), address_id, by=by)
     click.echo(f"address {address_id} is sent nothing more")
 
 
@@ -82,11 +83,12 @@ def webhooks() -> None:
 @webhooks.command("add", cls=Command)
 @click.argument("url")
 @click.option("--event", "events", type=click.Choice(EVENTS), multiple=True, help="Of what; of everything unless told.")
+@by_option
 @with_appcontext
-def add_webhook(url: str, events: tuple[str, ...]) -> None:
+def add_webhook(url: str, events: tuple[str, ...], by: str) -> None:
     """POST events to URL, signed; prints the secret that signs them, this once."""
     context = current_context()
-    number, secret = messages.add_webhook(context, url=url, events=events or EVENTS, by=getpass.getuser())
+    number, secret = messages.add_webhook(context, url=url, events=events or EVENTS, by=by)
     click.echo(secret)
     click.echo(f"webhook {number}; its secret is shown only now", err=True)
 
@@ -109,21 +111,23 @@ def list_webhooks(format_: str) -> None:
 
 @webhooks.command("remove", cls=Command)
 @click.argument("webhook_id", type=int)
+@by_option
 @with_appcontext
-def remove_webhook(webhook_id: int) -> None:
+def remove_webhook(webhook_id: int, by: str) -> None:
     """Tell a program no more."""
-    messages.remove_webhook(current_context(), webhook_id)
+    messages.remove_webhook(current_context(), webhook_id, by=by)
     click.echo(f"webhook {webhook_id} is told nothing more")
 
 
 @click.command("test-notification", cls=Command)
 @click.option("--user", "email", help="Only this person's addresses, by e-mail.")
+@by_option
 @with_appcontext
-def test_notification(email: str | None) -> None:
+def test_notification(email: str | None, by: str) -> None:
     """Send a test message to every address and webhook, now; exits 1 when one did not arrive."""
     context = current_context()
     configure_logs(context.settings.log_level, context.settings.log_format)
-    queued = messages.queue_test(context, email=email)
+    queued = messages.queue_test(context, email=email, by=by)
     while deliver(context, this_process()):
         pass
     failed = messages.last_failures(context, queued.key)

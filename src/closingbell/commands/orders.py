@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 from flask.cli import with_appcontext
 
-from closingbell.commands.output import Command, format_option, print_json
+from closingbell.commands.output import Command, by_option, format_option, print_json
 from closingbell.errors import ImportRefusedError
 from closingbell.jobs.context import current_context
 from closingbell.usecases.import_orders import ImportResult
@@ -19,14 +19,16 @@ from closingbell.utils.text import listed
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, readable=True))
 @click.option("--account", required=True, help="The account they belong to; made if it is not there.")
 @click.option("--dry-run", is_flag=True, help="Check the file and say what would be added.")
+@by_option
 @format_option
 @with_appcontext
-def import_orders(file: str, account: str, dry_run: bool, format_: str) -> None:
+def import_orders(file: str, account: str, dry_run: bool, by: str, format_: str) -> None:
     """Import orders from a CSV: date,type,symbol,quantity,price,fee,currency and optionally executed_at.
 
     Either all lines are taken or none; the same or an overlapping file again adds nothing.
     """
-    result = import_into(current_context(), _read(file), account=account, dry_run=dry_run)
+    context, name = current_context(), Path(file).name
+    result = import_into(context, _read(file), account=account, dry_run=dry_run, name=name, by=by)
     if format_ == "json":
         print_json(result)
         return

@@ -13,9 +13,8 @@ from flask.cli import with_appcontext
 from closingbell.commands.output import Command, format_option, new_york, print_json, print_rows
 from closingbell.jobs.context import JobContext, current_context
 from closingbell.stores.marks import require_tables
-from closingbell.stores.people import Action, TokenView
+from closingbell.stores.people import TokenView
 from closingbell.usecases import people
-from closingbell.usecases.reasons import checked_name
 
 _by_option = click.option("--by", default=getpass.getuser, help="Who does this; your user name unless told.")
 
@@ -34,8 +33,7 @@ def create_admin(email: str | None, name: str | None, password_stdin: bool, link
         raise click.UsageError("--link and --password-stdin are two ways to the same password; take one")
     if link:
         address = people.checked_email(email or click.prompt("E-mail"))
-        secret = people.invite_administrator(context, email=address, name=name)
-        _note(context, by, "create administrator", address, "by a link")
+        secret = people.invite_administrator(context, email=address, name=name, by=by)
         click.echo(f"{context.settings.public_url}/welcome/{secret}")
         click.echo("this link works once, for half an hour; start the pages with: closingbell serve", err=True)
         return
@@ -43,8 +41,7 @@ def create_admin(email: str | None, name: str | None, password_stdin: bool, link
         raise click.UsageError("--password-stdin needs --email: standard input holds the password alone")
     address = people.checked_email(email or click.prompt("E-mail"))
     password = _piped_password() if password_stdin else _asked_password()
-    people.create_administrator(context, email=address, password=password, name=name)
-    _note(context, by, "create administrator", address)
+    people.create_administrator(context, email=address, password=password, name=name, by=by)
     click.echo(f"{address} is an administrator now")
 
 
@@ -83,8 +80,7 @@ def _asked_password() -> str:
 def create_token(name: str, scope: str, by: str, format_: str) -> None:
     """Create a token for a program that uses the scheduler's HTTP API, and print it this once."""
     context = _ready_context()
-    token = people.create_token(context, name=name, scope=scope, by=checked_name(by))
-    _note(context, by, "create token", name.strip(), scope)
+    token = people.create_token(context, name=name, scope=scope, by=by)
     if format_ == "json":
         print_json({"name": name.strip(), "scope": scope, "token": token})
     else:
@@ -119,8 +115,7 @@ def list_tokens(format_: str) -> None:
 def revoke_token(name: str, of: str | None, by: str) -> None:
     """Revoke a token for good; the next request that shows it is refused."""
     context = _ready_context()
-    people.revoke_token(context, name, of=of)
-    _note(context, by, "revoke token", name.strip(), f"of {people.checked_email(of) if of else 'the operator'}")
+    people.revoke_token(context, name, of=of, by=by)
     click.echo(f"the token {name.strip()!r} is revoked")
 
 
@@ -128,10 +123,6 @@ def _ready_context() -> JobContext:
     context = current_context()
     require_tables(context.database)
     return context
-
-
-def _note(context: JobContext, by: str, action: str, target: str, detail: str | None = None) -> None:
-    people.note_action(context, Action(checked_name(by), action, target[:200], detail))
 
 
 def _moment(moment: datetime | None, otherwise: str) -> str:

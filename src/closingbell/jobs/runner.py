@@ -19,7 +19,7 @@ from closingbell.errors import AlreadyRunningError, ClosingbellError, RunLostErr
 from closingbell.jobs.context import JobContext
 from closingbell.jobs.leases import Lease
 from closingbell.providers.meter import RequestMeter, metered
-from closingbell.stores import incidents, job_log, job_ticks, marks, run_paid
+from closingbell.stores import incidents, job_log, job_ticks, marks, people, run_paid
 
 RUN_STARTED = "run.started"
 RUN_FINISHED = "run.finished"
@@ -171,6 +171,7 @@ def _start(context: JobContext, job_name: str, owner: str, occasion: Occasion) -
         closed = job_log.close_orphans(connection, now=now, wall=wall)
         incidents.note_orphans(connection, closed, now=now)
         run_id = job_log.start_run(connection, start)
+        _write_down(connection, run_id, start, occasion)
         if occasion.tick_id is not None and not job_ticks.claim_tick(connection, occasion.tick_id):
             raise AlreadyRunningError(f"{job_name} was run at this due time by somebody else")
         if occasion.request_id is not None and not job_ticks.finish_request(
@@ -183,6 +184,15 @@ def _start(context: JobContext, job_name: str, owner: str, occasion: Occasion) -
         return context.database.write_unit(unit)
     except IntegrityError:
         raise AlreadyRunningError(f"{job_name} is already running") from None
+
+
+def _write_down(connection: Connection, run_id: int, start: job_log.RunStart, occasion: Occasion) -> None:
+    """Who began a run at the console; who asked for one was written down then, and the clock is nobody."""
+    if occasion.requested_by is None or occasion.request_id is not None:
+        return
+    words = ", ".join((f"run {run_id}", *occasion.arguments.get("symbols", ())))
+    done = people.Action(occasion.requested_by, "run job", start.job_name, words, people.CONSOLE)
+    people.store_action(connection, done, now=start.wall)
 
 
 def _finish(

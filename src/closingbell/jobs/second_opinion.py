@@ -104,7 +104,8 @@ def _weigh(context: JobContext, doubt: Undecided, history: DailyHistory) -> _Acc
         held = prices.load_bars(connection, {doubt.company_id: doubt.bar.date}).get(doubt.company_id, {})
     is_new = doubt.bar.date not in held
     try:
-        accept_bar(context, doubt.id, by=history.provider, why=f"its close is {plain(price_to_decimal(other.close))}")
+        why = f"its close is {plain(price_to_decimal(other.close))}"
+        accept_bar(context, doubt.id, by=history.provider, why=why, is_by_run=True)
     except UsageError as error:
         _note(context, doubt, f"{history.provider} bears it out, but {error}")
         return None

@@ -195,6 +195,12 @@ def request_cancel(connection: Connection, run_id: int, *, by: str, now: datetim
     return changed.rowcount == 1
 
 
+def load_job_name(connection: Connection, run_id: int) -> str | None:
+    """Of which job a run is; None when there is none of that number."""
+    found: str | None = connection.scalar(select(JobLog.job_name).where(JobLog.id == run_id))
+    return found
+
+
 def close_stalled(connection: Connection, run: ActiveRun, *, now: datetime) -> bool:
     """Close a run that neither progressed nor stopped when it was asked to."""
     reason = "no progress for too long, and the run did not stop when it was asked to; what it had stored is kept"

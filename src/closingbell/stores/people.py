@@ -6,10 +6,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, or_, select, update
+from sqlalchemy import Connection, case, or_, select, update
 
 from closingbell.models import ApiToken, AuditEntry, Base, OneTimeLink, User
 from closingbell.stores.upsert import insert_one
+
+# From where whoever runs a command acts.
+CONSOLE = "console"
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +24,20 @@ class Person:
     name: str | None
     is_active: bool
     is_administrator: bool
+    is_viewer: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PersonView:
+    """A person as they are listed: what they may do, and how they sign in."""
+
+    email: str
+    name: str | None
+    role: str
+    is_active: bool
+    has_password: bool
+    has_second_factor: bool
+    created_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +97,15 @@ def find_person(connection: Connection, email: str) -> Person | None:
     """The person of that e-mail, which is compared as it is written."""
     row = connection.execute(select(*_columns(User, Person)).where(User.email == email)).one_or_none()
     return None if row is None else Person(*row)
+
+
+def load_people(connection: Connection) -> list[PersonView]:
+    """Everybody by e-mail."""
+    row = User
+    role = case((row.is_administrator, "administrator"), (row.is_viewer, "viewer"), else_="member")
+    has_password, has_factor = row.password_hash.is_not(None), row.tf_primary_method.is_not(None)
+    query = select(row.email, row.name, role, row.is_active, has_password, has_factor, row.created_at)
+    return [PersonView(*found) for found in connection.execute(query.order_by(row.email))]
 
 
 def find_signs(connection: Connection, email: str) -> tuple[int, str] | None:

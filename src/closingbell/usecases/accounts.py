@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
 from closingbell.domain.entitlements import FRACTION_POLICIES
-from closingbell.domain.money import QUANTITY_SCALE, to_scaled
+from closingbell.domain.money import QUANTITY_SCALE, plain, to_scaled
 from closingbell.domain.payments import Preference
 from closingbell.domain.rounding import ROUNDINGS
 from closingbell.domain.withholding import WithholdingRule
@@ -21,8 +21,9 @@ from closingbell.jobs.context import JobContext
 from closingbell.stores import accounts, books, companies, marks
 from closingbell.stores.accounts import AccountFacts
 from closingbell.stores.books import FX_DATES, PAY_POLICIES, BookSettings
-from closingbell.stores.people import Action, find_person, store_action
-from closingbell.usecases.reasons import checked_name
+from closingbell.stores.people import find_person
+from closingbell.usecases.audited import in_words, write_down
+from closingbell.usecases.reasons import By, checked_name
 
 DIVIDEND_PREFERENCES = tuple(preference.value for preference in Preference)
 _CHOICES = {
@@ -47,7 +48,9 @@ def list_accounts(context: JobContext) -> list[AccountFacts]:
         return list(accounts.load_accounts(connection).values())
 
 
-def add_account(context: JobContext, name: str, *, owner: str = "", **settings: Any) -> AccountFacts:
+def add_account(
+    context: JobContext, name: str, *, owner: str = "", by: By | None = None, **settings: Any
+) -> AccountFacts:
     """Make an account; raise UsageError for one that is there, or a setting that cannot be.
 
     ``owner`` is the e-mail of the person whose own it is; nobody's without one.
@@ -66,14 +69,17 @@ def add_account(context: JobContext, name: str, *, owner: str = "", **settings: 
             accounts.store_owner(connection, facts.id, _owner_id(connection, owner))
         if settings:
             accounts.store_account_settings(connection, facts.id, now=now, **settings)
+        told = {"currency": currency, **({"owner": owner.strip()} if owner.strip() else {}), **settings}
+        write_down(context, connection, by, "add account", shown, in_words(told))
         return _find(connection, shown)
 
     return context.database.write_unit(unit)
 
 
 def change_account(
-    context: JobContext, name: str, *, owner: str | None = None, called: str | None = None, **settings: Any
-) -> AccountFacts:
+    context: JobContext, name: str, *, owner: str | None = None, called: str | None = None, by: By | None = None,
+    **settings: Any,
+) -> AccountFacts:  # fmt: skip
     """Change what an account decides; raise UnknownAccountError, or UsageError for what cannot be.
 
     ``owner`` is the e-mail of the person whose own it becomes, an empty one makes it nobody's; ``called`` is its new
@@ -95,6 +101,12 @@ def change_account(
             accounts.store_owner(connection, facts.id, _owner_id(connection, owner) if owner.strip() else None)
         if settings:
             accounts.store_account_settings(connection, facts.id, now=now, **settings)
+        told = {"name": new_name, "owner": owner, **settings}
+        if called is None:
+            del told["name"]
+        if owner is None:
+            del told["owner"]
+        write_down(context, connection, by, "edit account", facts.name, in_words(told))
         return _find(connection, new_name or name)
 
     try:
@@ -103,17 +115,16 @@ def change_account(
         raise UsageError(f"an account is called {new_name!r} already") from None
 
 
-def give_account(context: JobContext, name: str, email: str, *, by: str) -> AccountFacts:
+def give_account(context: JobContext, name: str, email: str, *, by: By) -> AccountFacts:
     """Make an account a person's own: they alone see it on their pages; raise UsageError where either is not there."""
     if not email.strip():
         raise UsageError("say whose account it is")
     marks.claim_origin(context.database, context.settings.origin, clock=context.clock)
-    now = context.wall.now()
 
     def unit(connection: Connection) -> AccountFacts:
         facts = _find(connection, name)
         accounts.store_owner(connection, facts.id, _owner_id(connection, email))
-        store_action(connection, Action(checked_name(by), "give account", facts.name, email.strip()), now=now)
+        write_down(context, connection, by, "give account", facts.name, email.strip())
         return facts
 
     return context.database.write_unit(unit)
@@ -131,8 +142,7 @@ def set_reinvesting(
     symbol: str,
     is_reinvesting: bool | None,
     *,
-    by: str,
-    address: str | None = None,
+    by: By,
 ) -> AccountFacts:
     """Choose for one company of an account whether its dividends buy shares; None is as the account chooses for all.
 
@@ -148,9 +158,7 @@ def set_reinvesting(
             raise UsageError(f"the account {facts.name} has no order of {wanted}")
         accounts.store_holding_choice(connection, facts.id, company_id, is_reinvesting, by=who, now=now)
         said = {True: "reinvested", False: "paid in cash", None: "as the account chooses"}[is_reinvesting]
-        store_action(
-            connection, Action(who, "reinvest", facts.name, f"{wanted}: {said}", address), now=context.wall.now()
-        )
+        write_down(context, connection, by, "reinvest", facts.name, f"{wanted}: {said}")
         return facts
 
     return context.database.write_unit(unit)
@@ -190,7 +198,7 @@ def read_books(context: JobContext) -> tuple[BookSettings, list[WithholdingRule]
         return books.load_book_settings(connection), books.load_withholding_rules(connection)
 
 
-def set_book(context: JobContext, name: str, value: str, *, by: str) -> BookSettings:
+def set_book(context: JobContext, name: str, value: str, *, by: By) -> BookSettings:
     """Set what holds for all books; an empty value takes it back; raise UsageError for what cannot be."""
     marks.claim_origin(context.database, context.settings.origin, clock=context.clock)
     known = [field.name for field in fields(BookSettings)]
@@ -203,13 +211,18 @@ def set_book(context: JobContext, name: str, value: str, *, by: str) -> BookSett
             raise UsageError(f"{day}: only days that are over can be closed")
     elif value:
         _check({name: value})
-    context.database.write_unit(lambda c: books.store_book_setting(c, name, value, by=checked_name(by), now=now))
+
+    def unit(connection: Connection) -> None:
+        books.store_book_setting(connection, name, value, by=checked_name(by), now=now)
+        write_down(context, connection, by, "set books", name, value or "taken back")
+
+    context.database.write_unit(unit)
     return read_books(context)[0]
 
 
 def set_withholding_rate(
     context: JobContext, source_country: str, rate: Decimal, *, valid_from: date, account: str | None = None,
-    residence: str | None = None, action_type: str | None = None, note: str | None = None,
+    residence: str | None = None, action_type: str | None = None, note: str | None = None, by: By | None = None,
 ) -> WithholdingRule:  # fmt: skip
     """Set what share of a country's dividends is withheld from a date on, for an account, a residence or everybody."""
     marks.claim_origin(context.database, context.settings.origin, clock=context.clock)
@@ -229,12 +242,16 @@ def set_withholding_rate(
         account_id = None if facts is None else facts.id
         rule = WithholdingRule(source_country, rate, valid_from, account_id, residence, action_type)
         books.store_withholding_rule(connection, rule, now=now, note=note)
+        told = f"{plain(rate)} since {valid_from}, {rule.scope}"
+        write_down(context, connection, by, "set withholding rate", source_country, told)
         return rule
 
     return context.database.write_unit(unit)
 
 
-def set_fx_rate(context: JobContext, from_currency: str, to_currency: str, day: date, rate: Decimal) -> None:
+def set_fx_rate(
+    context: JobContext, from_currency: str, to_currency: str, day: date, rate: Decimal, *, by: By | None = None
+) -> None:
     """Set what one unit of a currency was worth in another on a day."""
     marks.claim_origin(context.database, context.settings.origin, clock=context.clock)
     for currency in (from_currency, to_currency):
@@ -244,7 +261,12 @@ def set_fx_rate(context: JobContext, from_currency: str, to_currency: str, day: 
     to_scaled(rate, QUANTITY_SCALE)
     now = context.clock.now()
     rates = [(from_currency, to_currency, day, rate)]
-    context.database.write_unit(lambda c: books.store_fx_rates(c, rates, provider=_PROVIDER, now=now))
+
+    def unit(connection: Connection) -> None:
+        books.store_fx_rates(connection, rates, provider=_PROVIDER, now=now)
+        write_down(context, connection, by, "set exchange rate", f"{from_currency} {to_currency} {day}", plain(rate))
+
+    context.database.write_unit(unit)
 
 
 def _check(settings: dict[str, Any]) -> None:

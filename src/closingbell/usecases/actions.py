@@ -24,7 +24,8 @@ from closingbell.jobs.market_time import load_session_list
 from closingbell.stores import action_rows, actions, companies, orders
 from closingbell.stores.actions import Change, NewAction
 from closingbell.stores.companies import CompanyFacts
-from closingbell.usecases.reasons import checked_name, checked_reason
+from closingbell.usecases.audited import write_down
+from closingbell.usecases.reasons import By, checked_name, checked_reason
 
 PERSON = "person"
 _TOLD_OTHERWISE = (RowVerdict.CORRECTION_CANDIDATE, RowVerdict.CORRECTION_DOUBTFUL, RowVerdict.MOVE_CANDIDATE)
@@ -55,20 +56,21 @@ class Dated:
     sessions: Sequence[date]
 
 
-def apply_action(context: JobContext, action_id: int, *, by: str, why: str, told: bool = False) -> AcceptedAction:
+def apply_action(context: JobContext, action_id: int, *, by: By, why: str, told: bool = False) -> AcceptedAction:
     """Let an action count that is held; with ``told``, as the provider tells it now instead of as it is kept.
 
     Raise UsageError when nothing waits, or when facts are missing.
     """
-    return _decide(context, action_id, partial(_applied, told=told), by=by, why=f"applied: {why}", why_given=why)
+    what = "take-over" if told else "apply"
+    return _decide(context, action_id, partial(_applied, told=told), what, f"applied: {why}", by=by, why_given=why)
 
 
-def ignore_action(context: JobContext, action_id: int, *, by: str, why: str) -> AcceptedAction:
+def ignore_action(context: JobContext, action_id: int, *, by: By, why: str) -> AcceptedAction:
     """Leave an action out that is held, or leave it as it is where a provider tells it differently."""
-    return _decide(context, action_id, _ignored, by=by, why=f"ignored: {why}", why_given=why)
+    return _decide(context, action_id, _ignored, "ignore", f"ignored: {why}", by=by, why_given=why)
 
 
-def cancel_action(context: JobContext, action_id: int, *, by: str, why: str) -> AcceptedAction:
+def cancel_action(context: JobContext, action_id: int, *, by: By, why: str) -> AcceptedAction:
     """Take an action back: the company cancelled it, or it never was one."""
 
     def cancelled(_connection: Connection, action: AcceptedAction) -> AcceptedAction:
@@ -76,10 +78,10 @@ def cancel_action(context: JobContext, action_id: int, *, by: str, why: str) -> 
             raise UsageError(f"{action.id} is cancelled already")
         return replace(action, is_cancelled=True)
 
-    return _decide(context, action_id, cancelled, by=by, why=f"cancelled: {why}", why_given=why)
+    return _decide(context, action_id, cancelled, "cancel", f"cancelled: {why}", by=by, why_given=why)
 
 
-def reinstate_action(context: JobContext, action_id: int, *, by: str, why: str) -> AcceptedAction:
+def reinstate_action(context: JobContext, action_id: int, *, by: By, why: str) -> AcceptedAction:
     """Let a cancelled or ignored action count again."""
 
     def reinstated(_connection: Connection, action: AcceptedAction) -> AcceptedAction:
@@ -87,11 +89,11 @@ def reinstate_action(context: JobContext, action_id: int, *, by: str, why: str) 
             raise UsageError(f"{action.id} is not cancelled")
         return replace(action, is_cancelled=False)
 
-    return _decide(context, action_id, reinstated, by=by, why=f"reinstated: {why}", why_given=why)
+    return _decide(context, action_id, reinstated, "reinstate", f"reinstated: {why}", by=by, why_given=why)
 
 
 def edit_action(
-    context: JobContext, action_id: int, changes: Mapping[str, Any], *, by: str, why: str, version: int | None = None
+    context: JobContext, action_id: int, changes: Mapping[str, Any], *, by: By, why: str, version: int | None = None
 ) -> AcceptedAction:
     """Change facts of an action; from then on no provider changes them. A hold stays until it is applied.
 
@@ -101,7 +103,7 @@ def edit_action(
         raise UsageError("say what is to be changed; closingbell actions edit --help lists it")
     told = ex_date_asked_for(context, action_id, changes)
     decide = partial(edited, changes=changes, told=told, version=version)
-    return _decide(context, action_id, decide, by=by, why=f"edited: {why}", why_given=why)
+    return _decide(context, action_id, decide, "edit", f"edited: {why}", by=by, why_given=why)
 
 
 def edited(
@@ -157,12 +159,18 @@ def _dated(connection: Connection, action: AcceptedAction, told: Dated) -> Accep
     return replace(action, facts=replace(action.facts, ex_date=told.ex_date))
 
 
-def add_action(context: JobContext, typed: TypedAction, *, by: str, why: str) -> AcceptedAction:
+def add_action(context: JobContext, typed: TypedAction, *, by: By, why: str) -> AcceptedAction:
     """Enter an action that no provider tells of; raise UsageError when it cannot be, or is kept already."""
     reason, actor = checked_reason(why), checked_name(by)
     company, facts = read_typed(context, typed)
     change = Change(PERSON, actor, f"entered: {reason}", context.clock.now())
-    return context.database.write_unit(partial(_add, company=company, facts=facts, typed=typed, change=change))
+
+    def unit(connection: Connection) -> AcceptedAction:
+        made = _add(connection, company, facts, typed, change)
+        write_down(context, connection, by, "enter corporate action", *_told(made, company.symbol, why))
+        return made
+
+    return context.database.write_unit(unit)
 
 
 def read_typed(context: JobContext, typed: TypedAction) -> tuple[CompanyFacts, Facts]:
@@ -232,9 +240,10 @@ def _decide(
     context: JobContext,
     action_id: int,
     decide: Callable[[Connection, AcceptedAction], AcceptedAction],
-    *,
-    by: str,
+    what: str,
     why: str,
+    *,
+    by: By,
     why_given: str,
 ) -> AcceptedAction:
     """Write what somebody decides on one action as its next version."""
@@ -249,9 +258,19 @@ def _decide(
         written = actions.store_change(connection, action, after, change)
         if written is None:
             raise UsageError(f"{action_id} was changed by somebody else just now; look again")
+        [company] = companies.load_by_id(connection, [action.company_id])
+        told = (f"{action_id} {company.symbol}", why_given)
+        if what == "edit":
+            told = _told(written, company.symbol, why_given)
+        write_down(context, connection, by, f"{what} corporate action", *told)
         return written
 
     return context.database.write_unit(unit)
+
+
+def _told(action: AcceptedAction, symbol: str, why: str) -> tuple[str, str]:
+    """Which action it is, and its facts as they are now, for the audit log."""
+    return f"{action.id} {symbol}", f"{in_words(action.facts)}, ex {action.ex_date}: {why}"
 
 
 def _applied(connection: Connection, action: AcceptedAction, *, told: bool) -> AcceptedAction:

@@ -11,10 +11,11 @@ from closingbell.jobs.context import JobContext
 from closingbell.stores import closings, companies
 from closingbell.stores.companies import CompanyFacts
 from closingbell.stores.marks import claim_origin
-from closingbell.usecases.reasons import checked_name, checked_reason
+from closingbell.usecases.audited import write_down
+from closingbell.usecases.reasons import By, checked_name, checked_reason
 
 
-def close_company(context: JobContext, symbol: str, *, on: date, by: str, why: str) -> CompanyFacts:
+def close_company(context: JobContext, symbol: str, *, on: date, by: By, why: str) -> CompanyFacts:
     """Expect no bar after ``on`` and ask for none; what it was before. The history stays."""
     who, reason = checked_name(by), checked_reason(why)
     claim_origin(context.database, context.settings.origin, clock=context.clock)
@@ -25,12 +26,13 @@ def close_company(context: JobContext, symbol: str, *, on: date, by: str, why: s
         if company.closed_on == on:
             raise UsageError(f"{company.symbol} is closed on {on} already: {company.closed_reason}")
         closings.store_closed(connection, company.id, on, reason=reason, by=who, now=now)
+        write_down(context, connection, by, "close company", company.symbol, f"on {on}: {reason}")
         return company
 
     return context.database.write_unit(unit)
 
 
-def reopen_company(context: JobContext, symbol: str, *, by: str, why: str) -> CompanyFacts:
+def reopen_company(context: JobContext, symbol: str, *, by: By, why: str) -> CompanyFacts:
     """Expect and ask for a closed company's bars again; what it was before."""
     who, reason = checked_name(by), checked_reason(why)
     claim_origin(context.database, context.settings.origin, clock=context.clock)
@@ -41,6 +43,7 @@ def reopen_company(context: JobContext, symbol: str, *, by: str, why: str) -> Co
         if company.closed_on is None:
             raise UsageError(f"{company.symbol} is not closed")
         closings.store_reopened(connection, company.id, company.closed_on, by=who, why=reason, now=now)
+        write_down(context, connection, by, "reopen company", company.symbol, reason)
         return company
 
     return context.database.write_unit(unit)

@@ -10,14 +10,15 @@ from closingbell import calendars
 from closingbell.errors import UsageError
 from closingbell.jobs.context import JobContext
 from closingbell.jobs.market_time import load_session_list
-from closingbell.stores import job_log, people, sessions
+from closingbell.stores import job_log, sessions
 from closingbell.stores.marks import claim_origin
 from closingbell.stores.sessions import Closure
-from closingbell.usecases.reasons import checked_name, checked_reason
+from closingbell.usecases.audited import write_down
+from closingbell.usecases.reasons import By, checked_name, checked_reason
 from closingbell.utils.text import listed
 
 
-def add_closure(context: JobContext, mic: str, day: date, *, reason: str, by: str) -> Closure | None:
+def add_closure(context: JobContext, mic: str, day: date, *, reason: str, by: By) -> Closure | None:
     """Close a session; the closure that was there already, or None when this one is new."""
     words = checked_reason(reason, ask="say why the exchange is closed, for those who look later")
     _require_session(context, mic, day)
@@ -26,13 +27,13 @@ def add_closure(context: JobContext, mic: str, day: date, *, reason: str, by: st
     def unit(connection: Connection) -> Closure | None:
         known = _close(connection, closure)
         if known is None:
-            _write_down(context, connection, "close session", mic, day, by=by, detail=words)
+            write_down(context, connection, by, "close session", f"{mic} {day}", words)
         return known
 
     return context.database.write_unit(unit)
 
 
-def remove_closure(context: JobContext, mic: str, day: date, *, by: str) -> bool:
+def remove_closure(context: JobContext, mic: str, day: date, *, by: By) -> bool:
     """Open a closed session again; False when it was not closed."""
     _require_session(context, mic, day)
     # Closing overwrote what is special about the session; only the calendar still knows it.
@@ -41,17 +42,10 @@ def remove_closure(context: JobContext, mic: str, day: date, *, by: str) -> bool
     def unit(connection: Connection) -> bool:
         if not _reopen(context, connection, mic, day, special):
             return False
-        _write_down(context, connection, "reopen session", mic, day, by=by)
+        write_down(context, connection, by, "reopen session", f"{mic} {day}")
         return True
 
     return context.database.write_unit(unit)
-
-
-def _write_down(
-    context: JobContext, connection: Connection, what: str, mic: str, day: date, *, by: str, detail: str | None = None
-) -> None:
-    action = people.Action(checked_name(by), what, f"{mic} {day}", detail)
-    people.store_action(connection, action, now=context.wall.now())
 
 
 def list_closures(context: JobContext, mic: str | None = None) -> list[Closure]:

@@ -13,13 +13,15 @@ from closingbell.jobs.context import JobContext
 from closingbell.stores import companies
 from closingbell.stores.companies import CompanyFacts
 from closingbell.stores.marks import claim_origin
+from closingbell.usecases.audited import in_words, write_down
+from closingbell.usecases.reasons import By
 
 _COUNTRY = re.compile(r"[A-Z]{2}")
 _LONGEST_NAME = 200
 
 
 def add_company(
-    context: JobContext, symbol: str, *, name: str | None = None, country: str | None = None
+    context: JobContext, symbol: str, *, name: str | None = None, country: str | None = None, by: By | None = None
 ) -> CompanyFacts:
     """Make a company that is not known yet; raise UsageError for a symbol that is none, or is a company's already."""
     wanted = symbol.strip().upper()
@@ -39,12 +41,13 @@ def add_company(
         made = companies.load_by_symbol(connection, [wanted])[wanted]
         if told := {key: one for key, one in changes.items() if one}:
             companies.store_facts(connection, made.id, now=now, **told)
+        write_down(context, connection, by, "add company", wanted, in_words(told))
         return made
 
     return context.database.write_unit(unit)
 
 
-def change_company(context: JobContext, symbol: str, **changes: str | None) -> CompanyFacts:
+def change_company(context: JobContext, symbol: str, *, by: By | None = None, **changes: str | None) -> CompanyFacts:
     """Change a company's ``name`` or ``country`` (None: its exchange's); raise UsageError for what cannot be.
 
     The next answer of a provider that knows its name replaces the name.
@@ -64,6 +67,7 @@ def change_company(context: JobContext, symbol: str, **changes: str | None) -> C
         if company is None:
             raise UnknownSymbolError(f"no company of that symbol is known here: {symbol}")
         companies.store_facts(connection, company.id, now=now, **checked)
+        write_down(context, connection, by, "edit company", company.symbol, in_words(checked))
         return company
 
     return context.database.write_unit(unit)

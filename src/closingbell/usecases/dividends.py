@@ -10,6 +10,8 @@ from closingbell.domain.orders import COMPANY_INCOME
 from closingbell.errors import UsageError
 from closingbell.jobs.context import JobContext
 from closingbell.stores import accounts, actions, companies, dividend_writing, orders
+from closingbell.usecases.audited import write_down
+from closingbell.usecases.reasons import By
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +24,7 @@ class LinkedDividend:
     symbol: str
 
 
-def link_dividend(context: JobContext, order_id: int, action_id: int) -> LinkedDividend:
+def link_dividend(context: JobContext, order_id: int, action_id: int, *, by: By | None = None) -> LinkedDividend:
     """Have an account's own entry stand for a corporate action: it is not paid besides; the next run books that.
 
     Raise UsageError when the order is no dividend of that company, or is deleted.
@@ -45,6 +47,8 @@ def link_dividend(context: JobContext, order_id: int, action_id: int) -> LinkedD
             order_id=order_id,
             now=context.clock.now(),
         )
+        told = f"corporate action {action_id} of {company.symbol}"
+        write_down(context, connection, by, "link dividend", f"{order_id} {order.account}", told)
         return LinkedDividend(order_id, action_id, order.account, company.symbol)
 
     return context.database.write_unit(unit)

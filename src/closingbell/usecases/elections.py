@@ -8,9 +8,9 @@ from closingbell.domain.payments import Leg
 from closingbell.errors import UnknownAccountError, UsageError
 from closingbell.jobs.context import JobContext
 from closingbell.stores import accounts, dividend_progress, dividend_writing, payments
-from closingbell.stores.people import Action, store_action
 from closingbell.stores.scrip_elections import Election, load_elections
-from closingbell.usecases.reasons import checked_name
+from closingbell.usecases.audited import write_down
+from closingbell.usecases.reasons import By, checked_name
 
 _WORDS = {True: "shares", False: "cash", None: "the standing choice"}
 
@@ -21,8 +21,7 @@ def elect(
     action_id: int,
     takes_shares: bool | None,
     *,
-    by: str,
-    address: str | None = None,
+    by: By,
 ) -> Election:
     """Choose shares (True) or cash for one dividend of an account; None has its standing choice count again.
 
@@ -51,7 +50,7 @@ def elect(
         dividend_progress.mark(connection, [since], reason=dividend_progress.SETTINGS_CHANGED, now=now)
         target = f"{facts.name}, corporate action {action_id}"
         detail = f"{before.symbol} {before.action.ex_date}: {_WORDS[takes_shares]}"
-        store_action(connection, Action(who, "elect", target[:200], detail, address), now=context.wall.now())
+        write_down(context, connection, by, "elect", target, detail)
         return _find(load_elections(connection, [facts], now=now, with_closed=True), facts.name, action_id)
 
     return context.database.write_unit(unit)

@@ -21,11 +21,13 @@ from closingbell.jobs.market_time import load_session_list
 from closingbell.stores import account_symbols, actions, companies, marks, orders, positions
 from closingbell.stores.companies import CompanyFacts, why_over
 from closingbell.stores.symbols import load_every_name
+from closingbell.usecases.audited import write_down
 from closingbell.usecases.imports.decoding import decode
 from closingbell.usecases.imports.entries import DOUBTFUL, REFUSED, Finding
 from closingbell.usecases.imports.formats import Format, format_named, recognise
 from closingbell.usecases.imports.preview import Checked, ImportPreview, ReadyEntry, check_reading, preview_of
 from closingbell.usecases.imports.trading_days import session_of
+from closingbell.usecases.reasons import By
 
 _NAME_LENGTH = 100
 _COMPARED = ("quantity", "amount", "fee", "tax", "currency", "counter_amount")
@@ -33,16 +35,20 @@ _COMPARED = ("quantity", "amount", "fee", "tax", "currency", "counter_amount")
 
 @dataclass(frozen=True, slots=True)
 class ImportRequest:
-    """What a person asks for: ``form`` overrides what the content tells, ``leave_out`` are lines not to be taken."""
+    """What a person asks for: ``form`` overrides what the content tells, ``leave_out`` are lines not to be taken.
+
+    ``name`` is the file's, for the audit log.
+    """
 
     account: str
     form: str | None = None
     mapping: Mapping[str, str] = field(default_factory=dict)
     leave_out: Collection[int] = ()
     dry_run: bool = False
+    name: str = ""
 
 
-def import_file(context: JobContext, data: bytes, request: ImportRequest) -> ImportPreview:
+def import_file(context: JobContext, data: bytes, request: ImportRequest, *, by: By | None = None) -> ImportPreview:
     """Store what a file holds, or with ``dry_run`` only say what would be stored.
 
     Raise ImportRefusedError with every bad line when there is one and it was not a dry run, and for a file that is in
@@ -62,7 +68,7 @@ def import_file(context: JobContext, data: bytes, request: ImportRequest) -> Imp
         today=now.date(),
         names=names,
     )
-    return _import(context, checked, form, account, now, dry_run=request.dry_run)
+    return _import(context, checked, form, account, now, dry_run=request.dry_run, name=request.name, by=by)
 
 
 def account_name(text: str) -> str:
@@ -86,8 +92,9 @@ def in_words(finding: Finding) -> str:
 
 
 def _import(
-    context: JobContext, checked: Checked, form: Format, account: str, now: datetime, *, dry_run: bool
-) -> ImportPreview:
+    context: JobContext, checked: Checked, form: Format, account: str, now: datetime, *, dry_run: bool, name: str,
+    by: By | None,
+) -> ImportPreview:  # fmt: skip
     mics, strange = _mics(checked.ready)
     known = _load_known(context, account, form, checked, sorted(mics))
     checked = known.checked
@@ -114,9 +121,13 @@ def _import(
         if item.source_key not in known.keys
     ]
     symbols = [(symbol, mics[symbol]) for symbol in known.new_symbols]
-    context.database.write_unit(
-        lambda connection: _store(connection, account, fresh, symbols=symbols, mapping=checked.mapping, now=now)
-    )
+
+    def unit(connection: Connection) -> None:
+        _store(connection, account, fresh, symbols=symbols, mapping=checked.mapping, now=now)
+        said = f"{preview.added_count} added, {preview.known_count} were there"
+        write_down(context, connection, by, "import file", account, f"{form.name} {name[:100]}: {said}")
+
+    context.database.write_unit(unit)
     return preview
 
 

@@ -17,7 +17,8 @@ from closingbell.jobs.market_time import load_session_list
 from closingbell.stores import actions, companies, decisions, manual_prices, prices, quarantine, sessions
 from closingbell.stores.companies import CompanyFacts
 from closingbell.stores.marks import claim_origin
-from closingbell.usecases.reasons import checked_name, checked_reason
+from closingbell.usecases.audited import write_down
+from closingbell.usecases.reasons import By, checked_name, checked_reason
 
 JUMP = "jump"
 
@@ -44,7 +45,7 @@ class ManualPrice:
 
 
 def set_price(
-    context: JobContext, symbol: str, day: date, typed: TypedPrice, *, by: str, why: str, force: bool = False
+    context: JobContext, symbol: str, day: date, typed: TypedPrice, *, by: By, why: str, force: bool = False
 ) -> ManualPrice:
     """Store a bar by hand: settled, never changed by a provider; raise UsageError with the way out where it cannot be.
 
@@ -67,13 +68,14 @@ def set_price(
             raise UsageError(f"{company.symbol} on {day} was changed by somebody else just now; look again")
         prices.remove_filled_gaps(connection, [(company.id, day)])
         quarantine.release(connection, company.id, [day], at=now, note=f"a price was set by hand by {who}: {reason}")
-        _note(connection, company, decisions.PRICE_SET, bar, by=who, why=reason, now=now)
+        told = _note(connection, company, decisions.PRICE_SET, bar, by=who, why=reason, now=now)
+        write_down(context, connection, by, "set price", f"{company.symbol} {day}", f"{told}: {reason}")
         return ManualPrice(company, day, bar, held)
 
     return context.database.write_unit(unit)
 
 
-def unset_price(context: JobContext, symbol: str, day: date, *, by: str, why: str) -> ManualPrice:
+def unset_price(context: JobContext, symbol: str, day: date, *, by: By, why: str) -> ManualPrice:
     """Give a session back to the providers: what stood before stands again, provisional, until the next run asks."""
     who, reason = checked_name(by), checked_reason(why)
     company = _find(context, symbol)
@@ -84,7 +86,8 @@ def unset_price(context: JobContext, symbol: str, day: date, *, by: str, why: st
         if held is None or held.provider != MANUAL:
             raise UsageError(f"{day}: no price of {company.symbol} was set by hand; closingbell decisions shows them")
         before = manual_prices.store_given_back(connection, company.id, held)
-        _note(connection, company, decisions.PRICE_UNSET, held.bar, by=who, why=reason, now=now)
+        told = _note(connection, company, decisions.PRICE_UNSET, held.bar, by=who, why=reason, now=now)
+        write_down(context, connection, by, "unset price", f"{company.symbol} {day}", f"{told}: {reason}")
         return ManualPrice(company, day, before.bar if before else None, held)
 
     return context.database.write_unit(unit)
@@ -145,7 +148,9 @@ def _check(connection: Connection, company: CompanyFacts, bar: Bar, calendar: Se
 
 def _note(
     connection: Connection, company: CompanyFacts, kind: str, bar: Bar, *, by: str, why: str, now: datetime
-) -> None:
+) -> str:
+    """Write the decision down; the bar in words."""
     o, h, low, c = (plain(price_to_decimal(price)) for price in bar[1:5])
     detail = f"open {o}, high {h}, low {low}, close {c}, volume {bar.volume}"
     decisions.store_decision(connection, company.id, kind, bar.date, detail=detail, by=by, why=why, now=now)
+    return detail

@@ -35,7 +35,8 @@ from closingbell.stores import (
 )
 from closingbell.stores.accounts import AccountFacts
 from closingbell.stores.companies import CompanyFacts
-from closingbell.usecases.reasons import checked_name
+from closingbell.usecases.audited import write_down
+from closingbell.usecases.reasons import By, checked_name
 
 _LONGEST_KEY = 64
 _LONGEST_NOTE = 200
@@ -50,7 +51,7 @@ class EnteredOrder:
 
 
 def enter_order(
-    context: JobContext, draft: OrderDraft, *, account: str, by: str, key: str | None = None,
+    context: JobContext, draft: OrderDraft, *, account: str, by: By, key: str | None = None,
     allow_short: bool = False, source: str = "manual",
 ) -> EnteredOrder:  # fmt: skip
     """Store one order and book it; raise UsageError with everything that is wrong, and nothing is stored.
@@ -102,6 +103,7 @@ def enter_order(
             raise UsageError(f"an order with the key {source_key!r} is in account {facts.name} already")
         found = orders.find_order(connection, stored[0])
         assert found is not None
+        write_down(context, connection, by, "enter order", *_told(found))
         said = [*_closed_period(connection, draft), *_after_closing(connection, draft)]
         said += [f"order {twins[0]} says the same; delete one of them if this is a repetition"] if twins else []
         return EnteredOrder(found, (*remarks, *said))
@@ -109,7 +111,7 @@ def enter_order(
     return context.database.write_unit(unit)
 
 
-def delete_order(context: JobContext, order_id: int, *, by: str, allow_short: bool = False) -> orders.StoredOrder:
+def delete_order(context: JobContext, order_id: int, *, by: By, allow_short: bool = False) -> orders.StoredOrder:
     """Mark an order deleted and reverse what it booked; raise UsageError where that cannot be.
 
     Of shares that were bought for a dividend the cash stays, and no later run buys again for it.
@@ -129,13 +131,20 @@ def delete_order(context: JobContext, order_id: int, *, by: str, allow_short: bo
         if order.symbol is not None and order.type in INCOMING and not allow_short:
             _refuse_short(connection, account, order.symbol, [], without=order)
         if order.source == dividend_writing.SOURCE:
-            dividend_writing.take_out_purchase(connection, account.id, order_id, by=by, now=now)
+            dividend_writing.take_out_purchase(connection, account.id, order_id, by=checked_name(by), now=now)
         orders.store_deleted(connection, order_id, by=checked_name(by), now=now)
         found = orders.find_order(connection, order_id)
         assert found is not None
+        write_down(context, connection, by, "delete order", *_told(found))
         return found
 
     return context.database.write_unit(unit)
+
+
+def _told(order: orders.StoredOrder) -> tuple[str, str]:
+    """Which order it is, for the audit log."""
+    words = [str(order.type), *([order.symbol] if order.symbol else []), str(order.trade_date)]
+    return f"{order.id} {order.account}", " ".join(words)
 
 
 def _follows_from_action(order: orders.StoredOrder) -> str:

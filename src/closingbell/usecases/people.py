@@ -21,6 +21,9 @@ from sqlalchemy.exc import IntegrityError
 from closingbell.errors import NotAllowedError, NotAuthenticatedError, UsageError
 from closingbell.jobs.context import JobContext
 from closingbell.stores import people
+from closingbell.usecases.audited import write_down
+from closingbell.usecases.reasons import Actor, By
+from closingbell.usecases.reasons import checked_name as checked_actor
 from closingbell.utils.text import listed
 
 Scope = Literal["read", "operate"]
@@ -71,22 +74,28 @@ class TokenIdentity:
         return self.owner is None or self.owner.is_administrator
 
 
-def create_administrator(context: JobContext, *, email: str, password: str, name: str | None = None) -> int:
+def create_administrator(
+    context: JobContext, *, email: str, password: str, name: str | None = None, by: By | None = None
+) -> int:
     """Store a new administrator and return the id; raise UsageError when that cannot be."""
     address = checked_email(email)
     shown_name = checked_name(name, longest=200, what="the name") if name else None
     check_password(password, email=address)
     hashed = _hasher.hash(password)
     now = context.wall.now()
+
+    def unit(connection: Connection) -> int:
+        number = people.store_administrator(connection, email=address, name=shown_name, password_hash=hashed, now=now)
+        write_down(context, connection, by, "create administrator", address)
+        return number
+
     try:
-        return context.database.write_unit(
-            lambda c: people.store_administrator(c, email=address, name=shown_name, password_hash=hashed, now=now)
-        )
+        return context.database.write_unit(unit)
     except IntegrityError:
         raise UsageError(f"there is somebody with the e-mail {address} already") from None
 
 
-def invite_administrator(context: JobContext, *, email: str, name: str | None = None) -> str:
+def invite_administrator(context: JobContext, *, email: str, name: str | None = None, by: By | None = None) -> str:
     """Store a new administrator without a password, and return the secret of a link to choose one with.
 
     For an administrator who has none yet a new link is made, and the old one is used up. Raise UsageError when the
@@ -107,6 +116,7 @@ def invite_administrator(context: JobContext, *, email: str, name: str | None = 
             else people.store_administrator(connection, email=address, name=shown_name, password_hash=None, now=now)
         )
         people.store_link(connection, user_id, secret_hash=hash_of(secret), now=now, expires_at=now + LINK_LASTS)
+        write_down(context, connection, by, "create administrator", address, "by a link")
 
     context.database.write_unit(unit)
     return secret
@@ -118,8 +128,11 @@ def link_owner(context: JobContext, secret: str) -> people.Person | None:
         return people.find_link(connection, hash_of(secret), now=context.wall.now())
 
 
-def choose_password(context: JobContext, secret: str, password: str) -> people.Person:
-    """Use a link up: its person has this password from now on. Raise UsageError when either cannot be."""
+def choose_password(context: JobContext, secret: str, password: str, *, address: str | None) -> people.Person:
+    """Use a link up: its person has this password from now on. Raise UsageError when either cannot be.
+
+    ``address`` is from where it is chosen.
+    """
     person = link_owner(context, secret)
     if person is None:
         raise UsageError("this link was used already, or has expired; closingbell create-admin --link makes a new one")
@@ -131,17 +144,19 @@ def choose_password(context: JobContext, secret: str, password: str) -> people.P
         if not people.use_link(connection, hash_of(secret), now=now):
             raise UsageError("this link was used a moment ago")
         people.store_password(connection, person.id, password_hash=hashed, uniquifier=uniquifier)
+        who = Actor(person.email, person.email, address)
+        write_down(context, connection, who, "choose password", person.email)
 
     context.database.write_unit(unit)
     return person
 
 
-def reset_second_factor(context: JobContext, *, email: str, by: str, address: str | None = None) -> None:
+def reset_second_factor(context: JobContext, *, email: str, by: By) -> None:
     """Take away a second factor that was lost, end the person's sessions, and write it down; raise UsageError.
 
     The password alone signs in then, until another one is set up.
     """
-    whose, now = checked_email(email), context.wall.now()
+    whose = checked_email(email)
 
     def unit(connection: Connection) -> bool:
         person = people.find_person(connection, whose)
@@ -149,7 +164,7 @@ def reset_second_factor(context: JobContext, *, email: str, by: str, address: st
             raise UsageError(f"nobody has the address {whose}")
         if not people.store_no_second_factor(connection, person.id, uniquifier=uuid4().hex):
             return False
-        people.store_action(connection, people.Action(by, "reset second factor", whose, None, address), now=now)
+        write_down(context, connection, by, "reset second factor", whose)
         return True
 
     if not context.database.write_unit(unit):
@@ -182,7 +197,7 @@ def check_password(password: str, *, email: str) -> None:
         raise UsageError("the password must not be the e-mail address")
 
 
-def create_token(context: JobContext, *, name: str, scope: str, by: str, user_id: int | None = None) -> str:
+def create_token(context: JobContext, *, name: str, scope: str, by: By, user_id: int | None = None) -> str:
     """Make a named token and return its text, which nobody can read again; raise UsageError when that cannot be.
 
     It is the person's of ``user_id``, or the operator's, which reads every account.
@@ -192,12 +207,16 @@ def create_token(context: JobContext, *, name: str, scope: str, by: str, user_id
         raise UsageError(f"a token's scope is {' or '.join(INCLUDES)}")
     secret = secrets.token_urlsafe(SECRET_BYTES)
     hashed, now = hash_of(secret), context.wall.now()
-    try:
-        token_id = context.database.write_unit(
-            lambda c: people.store_token(
-                c, name=shown_name, token_hash=hashed, scope=scope, by=by, now=now, user_id=user_id
-            )
+
+    def unit(connection: Connection) -> int:
+        number = people.store_token(
+            connection, name=shown_name, token_hash=hashed, scope=scope, by=checked_actor(by), now=now, user_id=user_id
         )
+        write_down(context, connection, by, "create token", shown_name, scope)
+        return number
+
+    try:
+        token_id = context.database.write_unit(unit)
     except IntegrityError:
         raise UsageError(
             f"a token is called {shown_name!r} already; a name is used once, also that of a revoked one"
@@ -222,7 +241,7 @@ def find_token(context: JobContext, token_id: int, *, user_id: int | None = None
     return next((one for one in list_tokens(context, user_id=user_id) if one.id == token_id), None)
 
 
-def revoke_token(context: JobContext, name: str, *, of: str | None = None) -> None:
+def revoke_token(context: JobContext, name: str, *, of: str | None = None, by: By | None = None) -> None:
     """Revoke the operator's token of that name, or a person's; raise UsageError when there is no live one of it."""
     shown, owner = name.strip(), None if of is None else checked_email(of)
     named = [one for one in list_tokens(context) if one.name == shown]
@@ -231,14 +250,21 @@ def revoke_token(context: JobContext, name: str, *, of: str | None = None) -> No
         whose = sorted(one.owner for one in named if one.owner is not None)
         hint = f"; {listed(whose)} {'has' if len(whose) == 1 else 'have'} one: --of EMAIL" if whose else ""
         raise UsageError(f"no token is called {shown!r}; list-tokens shows them" + (hint if of is None else ""))
-    if not revoke_token_of_id(context, found.id):
+    if not revoke_token_of(context, found, by=by):
         raise UsageError(f"the token {shown!r} is revoked already")
 
 
-def revoke_token_of_id(context: JobContext, token_id: int) -> bool:
-    """Revoke a token for good; False when there is no live one of that id."""
+def revoke_token_of(context: JobContext, token: people.TokenView, *, by: By | None) -> bool:
+    """Revoke a token for good; False when it is revoked already."""
     now = context.wall.now()
-    return context.database.write_unit(lambda c: people.store_revoked(c, token_id, now=now))
+
+    def unit(connection: Connection) -> bool:
+        if not people.store_revoked(connection, token.id, now=now):
+            return False
+        write_down(context, connection, by, "revoke token", token.name, f"of {token.owner or 'the operator'}")
+        return True
+
+    return context.database.write_unit(unit)
 
 
 def verify_token(context: JobContext, text: str, *, needs: Scope) -> TokenIdentity:
@@ -275,12 +301,6 @@ def _note_use(context: JobContext, token: people.StoredToken) -> None:
     # Looked at before writing: a poll every second must not queue for SQLite's one writer every time.
     if token.last_used_at is None or token.last_used_at <= since:
         context.database.write_unit(lambda c: people.store_used(c, token.id, now=now, unless_since=since))
-
-
-def note_action(context: JobContext, action: people.Action) -> None:
-    """Write down what a person did, now."""
-    now = context.wall.now()
-    context.database.write_unit(lambda c: people.store_action(c, action, now=now))
 
 
 def has_way_in(context: JobContext) -> bool:

@@ -11,25 +11,46 @@ from closingbell.errors import UsageError
 from closingbell.jobs.context import JobContext
 from closingbell.stores import prices, quarantine, sessions
 from closingbell.stores.quarantine import ACCEPTED, REJECTED, Doubtful
+from closingbell.usecases.audited import write_down
+from closingbell.usecases.reasons import By, checked_name
 
 
-def accept_bar(context: JobContext, row_id: int, *, by: str, why: str) -> Doubtful:
-    """Store a bar that was set aside, and release it; raise UsageError when it cannot be or is decided already."""
+def accept_bar(context: JobContext, row_id: int, *, by: By, why: str, is_by_run: bool = False) -> Doubtful:
+    """Store a bar that was set aside, and release it; raise UsageError when it cannot be or is decided already.
+
+    ``is_by_run``: another provider bears it out, and nobody is to be named in the audit log.
+    """
     note, now = _note(ACCEPTED, by, why), context.clock.now()
-    return context.database.write_unit(lambda connection: _accept(connection, row_id, note=note, now=now))
+
+    def unit(connection: Connection) -> Doubtful:
+        found = _accept(connection, row_id, note=note, now=now)
+        write_down(context, connection, None if is_by_run else by, "accept quarantined bar", _named(row_id, found), why)
+        return found
+
+    return context.database.write_unit(unit)
 
 
-def reject_bar(context: JobContext, row_id: int, *, by: str, why: str) -> Doubtful:
+def reject_bar(context: JobContext, row_id: int, *, by: By, why: str) -> Doubtful:
     """Release a bar without storing it; the same values again open nothing. Raise UsageError when it is decided."""
     note, now = _note(REJECTED, by, why), context.clock.now()
-    return context.database.write_unit(lambda connection: _decide(connection, row_id, note=note, now=now))
+
+    def unit(connection: Connection) -> Doubtful:
+        found = _decide(connection, row_id, note=note, now=now)
+        write_down(context, connection, by, "reject quarantined bar", _named(row_id, found), why)
+        return found
+
+    return context.database.write_unit(unit)
 
 
-def _note(decision: str, by: str, why: str) -> str:
+def _named(row_id: int, found: Doubtful) -> str:
+    return f"{row_id} {found.symbol} {found.bar.date}"
+
+
+def _note(decision: str, by: By, why: str) -> str:
     words = " ".join(why.split())
     if not words:
         raise UsageError("say why, for those who look later")
-    return f"{decision} by {' '.join(by.split()) or 'somebody'}: {words}"
+    return f"{decision} by {checked_name(by)}: {words}"
 
 
 def _decide(connection: Connection, row_id: int, *, note: str, now: datetime) -> Doubtful:

@@ -2,9 +2,30 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import TypeAlias
+
 from closingbell.errors import UsageError
 
 LONGEST = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who acts through a page or an API; whoever sits at the console is a plain name instead.
+
+    ``who`` is how the audit log names them, ``by`` how rows do that keep who decided, ``address`` from where they act.
+    ``told`` is action, target and detail in the words of a form that asked, in place of the use case's.
+    """
+
+    who: str
+    by: str
+    address: str | None
+    told: tuple[str, str, str | None] | None = None
+
+
+# Who acts: as above, or the name of whoever sits at the console.
+By: TypeAlias = Actor | str
 
 
 def checked_reason(reason: str, *, ask: str = "say why, for those who look later") -> str:
@@ -17,6 +38,6 @@ def checked_reason(reason: str, *, ask: str = "say why, for those who look later
     return words
 
 
-def checked_name(by: str) -> str:
+def checked_name(by: By) -> str:
     """Who decided, as far as it fits its column."""
-    return " ".join(by.split())[:LONGEST] or "somebody"
+    return " ".join((by if isinstance(by, str) else by.by).split())[:LONGEST] or "somebody"

@@ -15,8 +15,9 @@ from closingbell.jobs.context import JobContext
 from closingbell.stores import companies, decisions, job_log, merging, symbols
 from closingbell.stores.companies import CompanyFacts
 from closingbell.stores.marks import claim_origin
+from closingbell.usecases.audited import write_down
 from closingbell.usecases.closing import reopen_if_closed_by_itself
-from closingbell.usecases.reasons import checked_name, checked_reason
+from closingbell.usecases.reasons import By, checked_name, checked_reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +31,7 @@ class Renaming:
     is_reopened: bool
 
 
-def rename_symbol(context: JobContext, old: str, new: str, *, since: date, by: str, why: str) -> Renaming:
+def rename_symbol(context: JobContext, old: str, new: str, *, since: date, by: By, why: str) -> Renaming:
     """Call a company ``new`` from a day on; raise UsageError with the way out where that would mix two companies.
 
     A company that is known here under the new name already is made one with it when nothing speaks against it.
@@ -58,13 +59,14 @@ def rename_symbol(context: JobContext, old: str, new: str, *, since: date, by: s
             connection, company.id, decisions.RENAMED, since, detail=detail, by=who, why=reason, now=now
         )
         is_reopened = reopen_if_closed_by_itself(connection, company, by=who, why=f"renamed to {new}", now=now)
+        write_down(context, connection, by, "rename company", old, f"{new} since {since}: {reason}")
         return Renaming(old, new, since, is_other, is_reopened)
 
     return context.database.write_unit(unit)
 
 
 def set_provider_symbol(
-    context: JobContext, symbol: str, provider: str, name: str, *, since: date, by: str, why: str
+    context: JobContext, symbol: str, provider: str, name: str, *, since: date, by: By, why: str
 ) -> None:
     """Write down what a provider calls a company from a day on."""
     who, reason = checked_name(by), checked_reason(why)
@@ -80,6 +82,7 @@ def set_provider_symbol(
         decisions.store_decision(
             connection, company.id, decisions.PROVIDER_SYMBOL, since, detail=detail, by=who, why=reason, now=now
         )
+        write_down(context, connection, by, "map symbol", company.symbol, f"{detail} since {since}: {reason}")
 
     context.database.write_unit(unit)
 

@@ -7,8 +7,8 @@ from sqlalchemy import Connection
 from closingbell.jobs.context import JobContext
 from closingbell.jobs.dividend_rerating import Rerated, load_rerated
 from closingbell.stores import dividend_progress, dividend_writing
-from closingbell.stores.people import Action, store_action
-from closingbell.usecases.reasons import LONGEST, checked_name, checked_reason
+from closingbell.usecases.audited import write_down
+from closingbell.usecases.reasons import LONGEST, By, checked_name, checked_reason
 
 
 def preview_rerate(context: JobContext, payment_id: int) -> Rerated:
@@ -17,7 +17,7 @@ def preview_rerate(context: JobContext, payment_id: int) -> Rerated:
         return load_rerated(connection, payment_id, now=context.clock.now(), lag=context.settings.dividend_pay_lag_days)
 
 
-def rerate_payment(context: JobContext, payment_id: int, *, by: str, why: str, address: str | None = None) -> Rerated:
+def rerate_payment(context: JobContext, payment_id: int, *, by: By, why: str) -> Rerated:
     """Have the next dividend run compute a payment anew: with the account's rounding, and the rates valid on its day.
 
     Where that changes nothing, nothing is written. Raise UnknownPaymentError, or UsageError where it cannot be done or
@@ -42,7 +42,7 @@ def rerate_payment(context: JobContext, payment_id: int, *, by: str, why: str, a
         dividend_progress.mark(connection, since, reason=dividend_progress.SETTINGS_CHANGED, now=now)
         target = f"payment {payment_id}, {found.account.name}"[:200]
         told = f"{found.symbol} {action.ex_date}: {reason}"
-        store_action(connection, Action(who, "rate again", target, told, address), now=context.wall.now())
+        write_down(context, connection, by, "rate again", target, told)
         return found
 
     return context.database.write_unit(unit)

@@ -13,7 +13,8 @@ from sqlalchemy import Connection
 
 from closingbell.jobs.context import JobContext
 from closingbell.stores import people, sign_in_tries
-from closingbell.usecases.reasons import checked_name
+from closingbell.usecases.audited import write_down
+from closingbell.usecases.reasons import By
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,14 +59,13 @@ def find_signs(context: JobContext, email: str) -> tuple[int, str] | None:
         return people.find_signs(connection, email)
 
 
-def free_tries(context: JobContext, key_hashes: Sequence[str], *, email: str, by: str) -> int:
+def free_tries(context: JobContext, key_hashes: Sequence[str], *, email: str, by: By) -> int:
     """Give back all tries of these keys, which are a person's, and write it down; how many were used."""
-    now, action = context.wall.now(), people.Action(checked_name(by), "unlock", email[:200])
 
     def unit(connection: Connection) -> int:
         count = sign_in_tries.free(connection, key_hashes)
         if count:
-            people.store_action(connection, action, now=now)
+            write_down(context, connection, by, "unlock", email, f"{count} tries given back")
         return count
 
     return context.database.write_unit(unit)

@@ -11,10 +11,12 @@ from closingbell.jobs.context import JobContext
 from closingbell.jobs.dividend_suggesting import Suggested, load_suggestions
 from closingbell.stores import accounts, dividend_writing
 from closingbell.stores.accounts import AccountFacts
+from closingbell.usecases.audited import write_down
+from closingbell.usecases.reasons import By, checked_name
 
 
 def accept_suggestions(
-    context: JobContext, account: str, action_ids: Sequence[int] | None, *, by: str
+    context: JobContext, account: str, action_ids: Sequence[int] | None, *, by: By
 ) -> list[Suggested]:
     """Have suggestions of an account paid as if it paid by itself, from the next dividend run on; dismissed ones too.
 
@@ -24,7 +26,7 @@ def accept_suggestions(
 
 
 def dismiss_suggestions(
-    context: JobContext, account: str, action_ids: Sequence[int] | None, *, by: str
+    context: JobContext, account: str, action_ids: Sequence[int] | None, *, by: By
 ) -> list[Suggested]:
     """Leave suggestions of an account alone: they are not shown again, unless somebody asks for what is decided.
 
@@ -34,7 +36,7 @@ def dismiss_suggestions(
 
 
 def _decide(
-    context: JobContext, account: str, action_ids: Sequence[int] | None, *, is_accepted: bool, by: str
+    context: JobContext, account: str, action_ids: Sequence[int] | None, *, is_accepted: bool, by: By
 ) -> list[Suggested]:
     now, lag = context.clock.now(), context.settings.dividend_pay_lag_days
 
@@ -51,12 +53,22 @@ def _decide(
                 account_id=facts.id,
                 company_id=one.company_id,
                 is_accepted=is_accepted,
-                by=by,
+                by=checked_name(by),
                 now=now,
             )
+        if found:
+            what = "accept suggestion" if is_accepted else "dismiss suggestion"
+            write_down(context, connection, by, what, *_told(facts.name, found))
         return found
 
     return context.database.write_unit(unit)
+
+
+def _told(account: str, found: Sequence[Suggested]) -> tuple[str, str]:
+    """Which suggestions were decided on, for the audit log."""
+    numbers = ", ".join(str(one.action.id) for one in found)
+    kind = "corporate action" if len(found) == 1 else "corporate actions"
+    return f"{account}, {kind} {numbers}", ", ".join(f"{one.symbol} {one.action.ex_date}" for one in found)
 
 
 def _chosen(account: AccountFacts, known: Sequence[Suggested], action_ids: Sequence[int] | None) -> list[Suggested]:

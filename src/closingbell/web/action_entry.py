@@ -21,7 +21,7 @@ from closingbell.errors import UsageError
 from closingbell.jobs.context import current_context
 from closingbell.usecases.action_previews import ActionPreview, KeptAction, find_action, preview_edit, preview_new
 from closingbell.usecases.actions import TypedAction, add_action, edit_action
-from closingbell.web.guard import Right, needs, note, who_asks
+from closingbell.web.guard import Right, needs, who_asks
 
 _NEW = "/dividends/new"
 _EDIT = "/dividends/<int(max=9223372036854775807):action_id>/edit"
@@ -166,7 +166,7 @@ def new_action() -> ResponseReturnValue:
         done = add_action(current_context(), wanted, by=who_asks(), why=typed.texts["why"])
     except UsageError as refused:
         return _form(typed, error=refused)
-    return _kept("enter corporate action", wanted.symbol, done, typed.texts["why"], "is entered")
+    return _kept(wanted.symbol, done, "is entered")
 
 
 def _new_of(typed: _Typed) -> TypedAction:
@@ -211,7 +211,7 @@ def change_action(action_id: int) -> ResponseReturnValue:
         done = edit_action(context, action_id, changes, by=who_asks(), why=why, version=version)
     except UsageError as refused:
         return _form(typed, kept=kept, error=refused)
-    return _kept("edit corporate action", kept.symbol, done, why, "is changed")
+    return _kept(kept.symbol, done, "is changed")
 
 
 def _version(typed: _Typed) -> int:
@@ -314,9 +314,8 @@ def _text(value: Any) -> str:
     return "" if value is None else str(value)
 
 
-def _kept(what: str, symbol: str, done: AcceptedAction, why: str, afterwards: str) -> ResponseReturnValue:
+def _kept(symbol: str, done: AcceptedAction, afterwards: str) -> ResponseReturnValue:
     words = f"{in_words(done.facts)}, ex {done.ex_date}"
-    note(what, f"{done.id} {symbol}", f"{words}: {why}")
     state = "It waits for a decision." if done.is_held else "The next dividend run books what follows."
     flash(f"{symbol}, {words}, {afterwards}. {state}")
     return redirect(url_for("pages.action", action_id=done.id))

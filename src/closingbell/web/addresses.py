@@ -11,7 +11,7 @@ from closingbell.errors import UsageError
 from closingbell.jobs.context import current_context
 from closingbell.usecases import messages
 from closingbell.usecases.messages import ShownAddress
-from closingbell.web.guard import Right, needs, note
+from closingbell.web.guard import Right, needs, who_asks
 
 _ADDRESSES = "/settings/addresses"
 _ONE = f"{_ADDRESSES}/<int(max=9223372036854775807):address_id>"
@@ -36,12 +36,11 @@ def new_address() -> ResponseReturnValue:
     level = request.form.get("level", "")
     try:
         number = messages.add_address(
-            current_context(), email=current_user.email, url=request.form.get("url", ""), level=level
+            current_context(), email=current_user.email, url=request.form.get("url", ""), level=level, by=who_asks()
         )
     except UsageError as refused:
         return _form("new", level=level, error=str(refused))
     kind = next(one.kind for one in _own() if one.id == number)
-    note("add address", str(number), f"{kind} from {level} on")
     flash(f"Messages of level {level} and above also go to {kind}. Send a test to see that they arrive.")
     return _back()
 
@@ -54,10 +53,9 @@ def change_address(address_id: int) -> ResponseReturnValue:
         return _form("level", one, level=one.level)
     level = request.form.get("level", "")
     try:
-        messages.change_level(current_context(), address_id, level, user_id=current_user.id)
+        messages.change_level(current_context(), address_id, level, user_id=current_user.id, by=who_asks())
     except UsageError as refused:
         return _form("level", one, level=one.level, error=str(refused))
-    note("change address", str(address_id), f"{one.kind} from {level} on")
     flash(f"{one.kind} is sent messages of level {level} and above.")
     return _back()
 
@@ -69,10 +67,9 @@ def delete_address(address_id: int) -> ResponseReturnValue:
     if request.method == "GET":
         return _form("delete", one)
     try:
-        messages.remove_address(current_context(), address_id, user_id=current_user.id)
+        messages.remove_address(current_context(), address_id, user_id=current_user.id, by=who_asks())
     except UsageError:
         abort(404)
-    note("remove address", str(address_id), one.kind)
     flash(f"{one.kind} is sent nothing more.")
     return _back()
 
@@ -83,10 +80,9 @@ def test_addresses() -> ResponseReturnValue:
     if request.method == "GET":
         return _form("test")
     try:
-        queued = messages.queue_own_test(current_context(), email=current_user.email)
+        messages.queue_own_test(current_context(), email=current_user.email, by=who_asks())
     except UsageError as refused:
         return _form("test", error=str(refused))
-    note("test addresses", current_user.email, f"{queued.count} addresses")
     flash("A test is on its way; a running scheduler sends it within seconds, and what became of it stands below.")
     return _back()
 

@@ -21,7 +21,7 @@ from closingbell.queries.symbols import list_symbols
 from closingbell.usecases import quarantine
 from closingbell.web.charts import page_with_chart
 from closingbell.web.dividends import LONGEST_WHY
-from closingbell.web.guard import Right, needs, note, who_asks
+from closingbell.web.guard import Right, needs, who_asks
 from closingbell.web.looks import NEW_YORK
 
 PER_PAGE = 100
@@ -144,7 +144,7 @@ def ask_bar(bar_id: int, decision: str) -> ResponseReturnValue:
 
 @needs(Right.ADMINISTRATOR)
 def do_bar(bar_id: int, decision: str) -> ResponseReturnValue:
-    """Carry a decision out, and write it down; what cannot be is said on the form."""
+    """Carry a decision out; what cannot be is said on the form."""
     bar = _find_bar(bar_id)
     _question, decide, afterwards = DECISIONS.get(decision) or abort(404)
     why = request.form.get("why", "").strip()[:LONGEST_WHY]
@@ -152,7 +152,6 @@ def do_bar(bar_id: int, decision: str) -> ResponseReturnValue:
         decide(current_context(), bar_id, by=who_asks(), why=why)
     except UsageError as refused:
         return _ask(bar_id, decision, why=why, error=str(refused))
-    note(f"{decision} quarantined bar", f"{bar_id} {bar.symbol} {bar.date}", why)
     flash(f"{bar.symbol} on {bar.date} {afterwards}.")
     return redirect(url_for("pages.company", symbol=bar.symbol))
 

@@ -22,7 +22,7 @@ from closingbell.queries.own_accounts import list_own_accounts
 from closingbell.queries.payments import PaymentFilter, PaymentView, explain_payment, list_payments
 from closingbell.usecases import actions as decisions
 from closingbell.web.dividend_month import MOST_A_DAY, asked_day, asked_month, in_weeks, month_beside
-from closingbell.web.guard import Right, needs, note, right_of_user, who_asks
+from closingbell.web.guard import Right, needs, right_of_user, who_asks
 
 # So far back the list goes where nothing is asked for.
 RECENT = timedelta(days=90)
@@ -139,7 +139,7 @@ def ask_action(action_id: int, decision: str) -> ResponseReturnValue:
 
 @needs(Right.ADMINISTRATOR)
 def do_action(action_id: int, decision: str) -> ResponseReturnValue:
-    """Carry a decision out, and write it down; what cannot be is said on the form."""
+    """Carry a decision out; what cannot be is said on the form."""
     detail = _find(action_id)
     _question, decide, afterwards = DECISIONS.get(decision) or abort(404)
     why = request.form.get("why", "").strip()[:LONGEST_WHY]
@@ -147,7 +147,6 @@ def do_action(action_id: int, decision: str) -> ResponseReturnValue:
         decide(current_context(), action_id, by=who_asks(), why=why)
     except UsageError as refused:
         return _ask(action_id, decision, why=why, error=str(refused))
-    note(f"{decision} corporate action", f"{action_id} {detail.action.symbol}", why)
     flash(
         f"{detail.action.symbol}, ex {detail.action.ex_date}, {afterwards}. The next dividend run books what follows."
     )

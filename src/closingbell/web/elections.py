@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
+from dataclasses import replace
+
+from flask import Blueprint, abort, flash, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 from flask_security import current_user
 
@@ -11,7 +13,7 @@ from closingbell.jobs.context import current_context
 from closingbell.queries.elections import ElectionView, list_elections
 from closingbell.queries.own_accounts import OwnAccount
 from closingbell.usecases.elections import elect
-from closingbell.web.guard import Right, needs, own_account
+from closingbell.web.guard import Right, needs, own_account, who_asks
 
 _NUMBER = "int(max=9223372036854775807)"
 _ONE = f"/portfolio/<{_NUMBER}:account_id>/elections/<{_NUMBER}:dividend_id>/<any(shares, cash, standing):election>"
@@ -42,9 +44,9 @@ def do_election(account_id: int, dividend_id: int, election: str) -> ResponseRet
     """Write the choice down; the next dividend run books what follows."""
     own = own_account(account_id)
     one = _find(own, dividend_id)
-    who = current_user.email
+    who = replace(who_asks(), by=current_user.email)
     try:
-        elect(current_context(), own.name, dividend_id, _CHOSEN[election], by=who, address=request.remote_addr)
+        elect(current_context(), own.name, dividend_id, _CHOSEN[election], by=who)
     except UsageError as refused:
         return _ask(own, one, election, error=str(refused))
     taken = "what the account always takes" if election == "standing" else election

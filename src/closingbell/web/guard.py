@@ -13,9 +13,7 @@ from flask_wtf import CSRFProtect
 
 from closingbell.jobs.context import current_context
 from closingbell.queries.own_accounts import OwnAccount, find_own_account
-from closingbell.stores.people import Action
-from closingbell.usecases import people
-from closingbell.usecases.reasons import checked_name
+from closingbell.usecases.reasons import Actor, checked_name
 
 V = TypeVar("V", bound=Callable[..., Any])
 
@@ -108,22 +106,11 @@ def guard() -> ResponseReturnValue | None:
     return redirect(url_for("security.login", next=asked if asked != "/" else None))
 
 
-def action_of(action: str, target: str, detail: str | None = None) -> Action:
-    """What the person who asks does, for whatever writes it down."""
-    who = current_user.email if current_user.is_authenticated else "nobody"
-    return Action(who, action, target[:200], detail, request.remote_addr)
-
-
-def who_asks() -> str:
-    """The signed-in person as runs, orders and decisions name them, as far as it fits their columns."""
-    return checked_name(f"web:{current_user.email}")
+def who_asks() -> Actor:
+    """The signed-in person, by whom and from where whatever they ask for is done."""
+    return Actor(current_user.email, checked_name(f"web:{current_user.email}"), request.remote_addr)
 
 
 def own_account(account_id: int) -> OwnAccount:
     """An account of the person who asks; another person's is answered as one that does not exist."""
     return find_own_account(current_context().database, account_id, current_user.id) or abort(404)
-
-
-def note(action: str, target: str, detail: str | None = None) -> None:
-    """Write down what the person who asks did."""
-    people.note_action(current_context(), action_of(action, target, detail))

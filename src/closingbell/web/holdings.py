@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_security import current_user
@@ -11,7 +13,7 @@ from closingbell.jobs.context import current_context
 from closingbell.queries.holding_choices import list_holding_choices
 from closingbell.queries.own_accounts import OwnAccount
 from closingbell.usecases.accounts import find_account, set_reinvesting
-from closingbell.web.guard import Right, needs, own_account
+from closingbell.web.guard import Right, needs, own_account, who_asks
 
 _ONE = "/portfolio/<int(max=9223372036854775807):account_id>/holdings/<symbol>"
 # What the form says -> what is chosen.
@@ -42,9 +44,9 @@ def do_holding(account_id: int, symbol: str) -> ResponseReturnValue:
     own, said = own_account(account_id), request.form.get("reinvest", "")
     if said not in CHOICES:
         return _ask(own, symbol, error="Say whether the dividends buy shares.")
-    context, who = current_context(), current_user.email
+    context, who = current_context(), replace(who_asks(), by=current_user.email)
     try:
-        set_reinvesting(context, own.name, symbol, CHOICES[said], by=who, address=request.remote_addr)
+        set_reinvesting(context, own.name, symbol, CHOICES[said], by=who)
     except UnknownSymbolError:
         abort(404)
     except UsageError as refused:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
-from flask_security import current_user
 
 from closingbell.errors import UsageError
 from closingbell.jobs.context import current_context
 from closingbell.jobs.registry import Job, Registry, find_job
 from closingbell.usecases import control
-from closingbell.web.guard import Right, needs, note, who_asks
+from closingbell.web.guard import Right, needs, who_asks
 
 LONGEST_WHY = 500
 MOST_SYMBOLS = 500
@@ -45,19 +44,17 @@ def add_routes(pages: Blueprint, registry: Registry) -> None:
 
 
 def _do(registry: Registry, job: Job, what: str) -> str:
-    """Carry it out, write it down, and say what came of it."""
+    """Carry it out, and say what came of it."""
     context, who = current_context(), who_asks()
     if what == "run":
         symbols = _symbols(job)
-        request_id = control.request_run(context, registry, job.name, by=who, trigger="web", symbols=symbols)
-        note("run job", job.name, f"request {request_id}" + (f", {', '.join(symbols)}" if symbols else ""))
+        control.request_run(context, registry, job.name, by=who, trigger="web", symbols=symbols)
         return f"{job.name} was asked for; a scheduler takes it up within seconds."
     if what == "pause":
         why = request.form.get("why", "").strip()[:LONGEST_WHY] or None
         changed = control.pause_job(context, registry, job.name, by=who, why=why)
-        note("pause job", job.name, why)
         return f"{job.name} is paused." if changed else f"{job.name} was paused already."
-    changed = control.resume_job(context, registry, job.name, by=current_user.email, address=request.remote_addr)
+    changed = control.resume_job(context, registry, job.name, by=who)
     return f"{job.name} goes on." if changed else f"{job.name} was not paused."
 
 

@@ -10,7 +10,7 @@ from closingbell.jobs.context import current_context
 from closingbell.queries.notifications import has_any_of, list_notifications
 from closingbell.usecases.notifications import mark_read
 from closingbell.web.dividends import seen_last
-from closingbell.web.guard import Right, needs
+from closingbell.web.guard import Right, needs, who_asks
 
 SHOWN = 100
 
@@ -45,7 +45,7 @@ def read_notifications() -> ResponseReturnValue:
     # Some of what was shown may have been cleared away meanwhile; the rest is marked all the same.
     if sent and not has_any_of(context.database, ids, user_id=current_user.id):
         abort(404)
-    mark_read(context, ids, user_id=current_user.id)
+    mark_read(context, ids, user_id=current_user.id, by=who_asks())
     # Back to the messages that were shown, not to the newest.
     unread = 1 if request.args.get("unread") == "1" else None
     return redirect(url_for("pages.notifications", unread=unread, before=seen_last()))

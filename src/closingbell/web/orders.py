@@ -25,7 +25,7 @@ from closingbell.usecases.imports.entries import DOUBTFUL, LEFT_OUT, REFUSED
 from closingbell.usecases.imports.formats import FORMATS
 from closingbell.usecases.imports.mapping import read_mapping
 from closingbell.usecases.imports.preview import ImportPreview
-from closingbell.web.guard import Right, needs, note, own_account, who_asks
+from closingbell.web.guard import Right, needs, own_account, who_asks
 
 # As much as a file may hold here; a larger one is brought in by the command.
 LARGEST_FILE = 4 * 1024 * 1024
@@ -86,7 +86,6 @@ def add_order(account_id: int) -> ResponseReturnValue:
     except UsageError as refused:
         return _order_form(own, form, error=str(refused))
     order = entered.order
-    note("enter order", f"{order.id} {own.name}", f"{order.type} {order.symbol or ''} {order.trade_date}".strip())
     flash("; ".join([f"Order {order.id} is entered.", *entered.remarks]))
     return redirect(url_for("pages.orders", account_id=account_id))
 
@@ -141,7 +140,6 @@ def delete_order(account_id: int, order_id: int) -> ResponseReturnValue:
         orders.delete_order(current_context(), order_id, by=who_asks(), allow_short="allow_short" in request.form)
     except UsageError as refused:
         return _deletion_form(own, order, error=str(refused))
-    note("delete order", f"{order_id} {own.name}", f"{order.type} {order.symbol or ''} {order.trade_date}".strip())
     flash(f"Order {order_id} is deleted, and what it booked is reversed. The next dividend run corrects payments.")
     return redirect(url_for("pages.orders", account_id=account_id))
 
@@ -188,8 +186,9 @@ def do_import(account_id: int) -> ResponseReturnValue:
             read_mapping(sent.mapping.splitlines()),
             _lines(sent.leave_out),
             dry_run="confirm" not in request.form,
+            name=sent.name,
         )
-        preview = import_file(current_context(), sent.data, wanted)
+        preview = import_file(current_context(), sent.data, wanted, by=who_asks())
     except ImportRefusedError as refused:
         return _import_form(own, sent, error=str(refused), reasons=refused.reasons)
     except UsageError as refused:
@@ -197,7 +196,6 @@ def do_import(account_id: int) -> ResponseReturnValue:
     if wanted.dry_run:
         return _import_form(own, sent, preview=preview)
     said = f"{preview.added_count} added, {preview.known_count} were there"
-    note("import file", own.name, f"{preview.format} {sent.name[:100]}: {said}")
     flash(f"{preview.format}: {said}.")
     return redirect(url_for("pages.orders", account_id=account_id))
 

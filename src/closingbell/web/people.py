@@ -17,9 +17,10 @@ from sqlalchemy.orm import registry, scoped_session, sessionmaker
 
 from closingbell.jobs.context import JobContext
 from closingbell.models import User
-from closingbell.stores.people import Action
 from closingbell.stores.upsert import table_of
 from closingbell.usecases import people
+from closingbell.usecases.audited import write_down
+from closingbell.usecases.reasons import Actor
 from closingbell.web.sign_in_limits import limit_sign_in
 
 
@@ -50,7 +51,6 @@ class Person(UserMixin):
 
 # What a person changed of the own way in.
 _NOTED = (
-    (user_logged_out, "sign out"),
     (password_changed, "change password"),
     (tf_profile_changed, "set up second factor"),
     (tf_disabled, "remove second factor"),
@@ -97,10 +97,10 @@ def add_people(app: Flask, context: JobContext, secret_key: str) -> None:
     # Its way out of a lost second factor is mail, which whoever has the password may read too; ours is a command.
     app.view_functions["security.two_factor_rescue"] = lambda: abort(404)
     _keep_session_of_a_lost_code(app)
-    user_logged_out.connect(_end_sessions(datastore), app, weak=False)
-    user_authenticated.connect(_note_sign_in(context), app, weak=False)
+    user_logged_out.connect(_end_sessions(context, datastore), app, weak=False)
+    user_authenticated.connect(_note_sign_in(context, datastore), app, weak=False)
     for signal, action in _NOTED:
-        signal.connect(_noted(context, action), app, weak=False)
+        signal.connect(_noted(context, datastore, action), app, weak=False)
     limit_sign_in(app, secret_key)
 
 
@@ -173,18 +173,19 @@ def _derived(secret_key: str, what: str) -> str:
     return base64.b32encode(hashlib.sha256(f"closingbell {what} {secret_key}".encode()).digest()).decode().rstrip("=")
 
 
-def _end_sessions(datastore: Datastore) -> Callable[..., None]:
+def _end_sessions(context: JobContext, datastore: Datastore) -> Callable[..., None]:
     """Signing out ends every session of the person: a stolen cookie is worth nothing from then on."""
+    told = _noted(context, datastore, "sign out")
 
-    def end(_app: Flask, user: Person, **_more: Any) -> None:
+    def end(app: Flask, user: Person, **_more: Any) -> None:
         datastore.set_uniquifier(user, uuid4().hex)
-        datastore.commit()  # type: ignore[no-untyped-call]
+        told(app, user)
 
     return end
 
 
-def _note_sign_in(context: JobContext) -> Callable[..., None]:
-    told = _noted(context, "sign in")
+def _note_sign_in(context: JobContext, datastore: Datastore) -> Callable[..., None]:
+    told = _noted(context, datastore, "sign in")
 
     def signed_in(app: Flask, user: Person, authn_via: Sequence[str] | None = None, **_more: Any) -> None:
         # A new password lets its person in anew, which is no sign-in of theirs.
@@ -194,10 +195,18 @@ def _note_sign_in(context: JobContext) -> Callable[..., None]:
     return signed_in
 
 
-def _noted(context: JobContext, action: str) -> Callable[..., None]:
-    """Writes down what a person does to themselves; as a signal's receiver."""
+def _noted(context: JobContext, datastore: Datastore, action: str) -> Callable[..., None]:
+    """Writes down what a person does to themselves, in the transaction that does it; as a signal's receiver."""
 
     def told(_app: Flask, user: Person, **_more: Any) -> None:
-        people.note_action(context, Action(user.email, action, user.email, None, request.remote_addr))
+        who = Actor(user.email, user.email, request.remote_addr)
+        # Flask-Security has changed the person, and stores that when the session commits.
+        try:
+            write_down(context, datastore.db.session.connection(), who, action, user.email)
+            datastore.commit()  # type: ignore[no-untyped-call]
+        except BaseException:
+            # Its views commit after an error too.
+            datastore.db.session.rollback()
+            raise
 
     return told

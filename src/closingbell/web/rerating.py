@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_security import current_user
@@ -12,7 +14,7 @@ from closingbell.queries.own_accounts import OwnAccount
 from closingbell.queries.payments import explain_payment
 from closingbell.queries.rerating import view_of
 from closingbell.usecases.rerating import preview_rerate, rerate_payment
-from closingbell.web.guard import Right, needs, own_account
+from closingbell.web.guard import Right, needs, own_account, who_asks
 
 _NUMBER = "int(max=9223372036854775807)"
 _OWN = f"/portfolio/<{_NUMBER}:account_id>/payments/<{_NUMBER}:payment_id>/rerate"
@@ -69,9 +71,7 @@ def _do(payment_id: int, back: str) -> ResponseReturnValue:
     if not why:
         return _ask(payment_id, back, error="Say why, for those who look later.")
     try:
-        found = rerate_payment(
-            current_context(), payment_id, by=current_user.email, why=why, address=request.remote_addr
-        )
+        found = rerate_payment(current_context(), payment_id, by=replace(who_asks(), by=current_user.email), why=why)
     except UsageError as refused:
         return _ask(payment_id, back, why=why, error=str(refused))
     done = "The next dividend run books it." if found.changes else "It stays as it is."

@@ -27,7 +27,7 @@ from closingbell.queries.runs import (
     run_items,
 )
 from closingbell.usecases import control
-from closingbell.web.guard import Right, needs, note, who_asks
+from closingbell.web.guard import Right, needs, who_asks
 
 RUNS_A_PAGE = 50
 # A live view holds a thread of the server: so many at once, each for so long. Others are told the state of now; the
@@ -76,7 +76,6 @@ def add_routes(pages: Blueprint, registry: Registry) -> None:
             said = f"The failed companies were asked for again (request {request_id})."
         else:
             abort(404)
-        note(f"{what} run", f"run {run.id} of {run.job_name}")
         flash(said)
         return redirect(url_for("pages.run", run_id=run.id))
 

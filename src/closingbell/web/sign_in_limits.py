@@ -23,8 +23,9 @@ from itsdangerous import BadData, URLSafeTimedSerializer
 
 from closingbell.errors import UsageError
 from closingbell.jobs.context import current_context
-from closingbell.stores.people import Action
 from closingbell.usecases import people
+from closingbell.usecases.audited import note_action
+from closingbell.usecases.reasons import Actor
 from closingbell.usecases.sign_in_tries import Limit, give_back, take_try
 
 FROM_ONE_ADDRESS = Limit(5, timedelta(minutes=1))
@@ -159,9 +160,7 @@ def _note_failure(whose: str) -> None:
     """Write down a try that failed; the limits bound how many there are."""
     who = whose if current_user.is_authenticated else "nobody"
     target = whose[:_NAME_SHOWN] or "no e-mail address"
-    people.note_action(
-        current_context(), Action(who, _FAILURES[str(request.endpoint)], target, None, request.remote_addr)
-    )
+    note_action(current_context(), Actor(who, who, request.remote_addr), _FAILURES[str(request.endpoint)], target)
 
 
 def _name_tried() -> str:

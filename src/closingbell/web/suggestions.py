@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from flask import Blueprint, abort, flash, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
-from flask_security import current_user
 
 from closingbell.errors import UsageError
 from closingbell.jobs.context import current_context
 from closingbell.queries.own_accounts import OwnAccount
 from closingbell.queries.suggestions import SuggestionView, list_suggestions
 from closingbell.usecases.suggestions import accept_suggestions, dismiss_suggestions
-from closingbell.web.guard import Right, needs, note, own_account
+from closingbell.web.guard import Right, needs, own_account, who_asks
 
 _NUMBER = "int(max=9223372036854775807)"
 _ONE = f"/portfolio/<{_NUMBER}:account_id>/suggestions/<{_NUMBER}:action_id>/<any(accept, dismiss):choice>"
@@ -44,11 +43,10 @@ def do_suggestion(account_id: int, action_id: int, choice: str) -> ResponseRetur
     one = _find(own, action_id)
     decide = accept_suggestions if choice == "accept" else dismiss_suggestions
     try:
-        decide(current_context(), own.name, [action_id], by=f"web:{current_user.email}")
+        decide(current_context(), own.name, [action_id], by=who_asks())
     except UsageError:
         # It was booked, or an entry came, a moment ago.
         abort(404)
-    note(f"{choice} suggestion", f"{own.name}, corporate action {action_id}", f"{one.symbol} {one.ex_date}")
     done = "is paid by the next dividend run" if choice == "accept" else "is not shown again"
     flash(f"{one.symbol}, ex {one.ex_date}, {done}.")
     return redirect(url_for("pages.own_dividends", account_id=account_id))

@@ -10,7 +10,7 @@ from closingbell.errors import UsageError
 from closingbell.jobs.context import current_context
 from closingbell.stores.people import TokenView
 from closingbell.usecases import people
-from closingbell.web.guard import Right, needs, note, right_of_user, who_asks
+from closingbell.web.guard import Right, needs, right_of_user, who_asks
 
 _TOKENS = "/settings/tokens"
 _REVOKE = f"{_TOKENS}/<int(max=9223372036854775807):token_id>/revoke"
@@ -38,7 +38,6 @@ def make_token() -> ResponseReturnValue:
         text = people.create_token(current_context(), name=name, scope=scope, by=who_asks(), user_id=current_user.id)
     except UsageError as refused:
         return _page(error=str(refused), name=name, scope=scope), 422
-    note("create token", name.strip(), scope)
     return _page(made=text, name=name.strip())
 
 
@@ -52,8 +51,7 @@ def ask_revocation(token_id: int) -> ResponseReturnValue:
 def revoke_token(token_id: int) -> ResponseReturnValue:
     """Revoke a token for good; one that is revoked stays so."""
     token = _token(token_id)
-    if people.revoke_token_of_id(current_context(), token_id):
-        note("revoke token", token.name, f"of {token.owner or 'the operator'}")
+    people.revoke_token_of(current_context(), token, by=who_asks())
     flash(f"The token {token.name} is revoked.")
     return redirect(url_for("pages.tokens"))
 

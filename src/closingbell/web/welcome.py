@@ -7,7 +7,6 @@ from flask.typing import ResponseReturnValue
 
 from closingbell.errors import UsageError
 from closingbell.jobs.context import current_context
-from closingbell.stores.people import Action
 from closingbell.usecases import people
 from closingbell.web.guard import Right, needs
 
@@ -31,13 +30,10 @@ def welcome(secret: str) -> ResponseReturnValue:
             error = "the two passwords differ"
         else:
             try:
-                chosen = people.choose_password(context, secret, password)
+                people.choose_password(context, secret, password, address=request.remote_addr)
             except UsageError as refused:
                 error = str(refused)
             else:
-                people.note_action(
-                    context, Action(chosen.email, "choose password", chosen.email, None, request.remote_addr)
-                )
                 flash("Your password is set. Sign in with it.")
                 return redirect(url_for("security.login"))
     shortest = people.SHORTEST_PASSWORD

@@ -10,7 +10,7 @@ from flask import g
 from flask_smorest import Blueprint
 from marshmallow import Schema, fields, validate
 
-from closingbell.api.tokens import note
+from closingbell.api.tokens import actor_of
 from closingbell.api.v1.asking import ID, NO_NUL, AsOf, Backwards, Ranged, backwards, page
 from closingbell.api.v1.schemas import Exact, page_of, schema_of
 from closingbell.domain.orders import OrderDraft, OrderType
@@ -33,6 +33,7 @@ from closingbell.stores.accounts import AccountFacts
 from closingbell.stores.orders import StoredOrder
 from closingbell.usecases import orders, people
 from closingbell.usecases.accounts import list_accounts
+from closingbell.usecases.reasons import Actor
 
 ONE = f"/accounts/<{ID}:account_id>"
 # Views that show a person's own token that person's accounts alone.
@@ -206,7 +207,7 @@ def add_routes(api: Blueprint) -> None:
             allow_short=allow_short,
             source="api",
         )
-        return _noted("enter order", entered.order)
+        return entered.order
 
     @api.route(f"{ONE}/orders/<{ID}:order_id>", methods=["DELETE"])
     @api.response(200, schema_of(StoredOrder))
@@ -216,7 +217,7 @@ def add_routes(api: Blueprint) -> None:
         known = orders.list_orders(context, account=name, with_deleted=True)
         if not any(one.id == order_id for one in known):
             raise UnknownAccountError(f"account {account_id} has no order {order_id}")
-        return _noted("delete order", orders.delete_order(context, order_id, by=who_asks()))
+        return orders.delete_order(context, order_id, by=who_asks())
 
 
 def find_payment(payment_id: int) -> Explanation:
@@ -227,17 +228,9 @@ def find_payment(payment_id: int) -> Explanation:
     return found
 
 
-def who_asks() -> str:
-    """The program that asks, as orders and decisions name it."""
-    token: people.TokenIdentity = g.api_token
-    return token.told
-
-
-def _noted(action: str, order: StoredOrder) -> StoredOrder:
-    """The order, after what was done with it is written down in the words of the pages."""
-    told = [str(order.type), *([order.symbol] if order.symbol else []), str(order.trade_date)]
-    note(g.api_token, action, f"{order.id} {order.account}", " ".join(told))
-    return order
+def who_asks() -> Actor:
+    """The program that asks, by its token's name and from its address."""
+    return actor_of(g.api_token)
 
 
 def _accounts() -> list[AccountFacts]:

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import g, request
 from flask_smorest import Blueprint
 from marshmallow import Schema, fields, validate
 
-from closingbell.api.tokens import note
 from closingbell.api.v1.asking import ID, NO_NUL, page
 from closingbell.api.v1.books import ONE, find_account, find_payment, who_asks
 from closingbell.api.v1.schemas import page_of, schema_of
@@ -80,8 +78,6 @@ def add_routes(api: Blueprint) -> None:
         one = next((one for one in _suggestions(name, with_decided=True) if one.action_id == action_id), None)
         if one is None:
             raise UsageError(f"corporate action {action_id} was booked for {name} a moment ago")
-        target = f"{name}, corporate action {action_id}"
-        note(g.api_token, f"{decision} suggestion", target, f"{one.symbol} {one.ex_date}")
         return one
 
     @api.route(f"{ONE}/elections")
@@ -99,8 +95,8 @@ def add_routes(api: Blueprint) -> None:
     def choose_election(asked: dict[str, Any], account_id: int, action_id: int) -> ElectionView:
         """Choose shares or cash for one dividend; after its deadline no choice is taken any more."""
         name = find_account(account_id).name
-        chosen, address = _CHOSEN[asked["choice"]], request.remote_addr
-        return election_of(elect(current_context(), name, action_id, chosen, by=who_asks(), address=address))
+        chosen = _CHOSEN[asked["choice"]]
+        return election_of(elect(current_context(), name, action_id, chosen, by=who_asks()))
 
     @api.route(f"/payments/<{ID}:payment_id>/rerate", methods=["POST"])
     @api.arguments(Rerating)
@@ -110,8 +106,8 @@ def add_routes(api: Blueprint) -> None:
         find_payment(payment_id)
         if asked["dry_run"]:
             return rerate_of(preview_rerate(current_context(), payment_id))
-        why, address = asked["why"], request.remote_addr
-        return rerate_of(rerate_payment(current_context(), payment_id, by=who_asks(), why=why, address=address))
+        why = asked["why"]
+        return rerate_of(rerate_payment(current_context(), payment_id, by=who_asks(), why=why))
 
 
 def _suggestions(account: str, *, with_decided: bool) -> list[SuggestionView]:

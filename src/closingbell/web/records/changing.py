@@ -1,4 +1,4 @@
-"""Changing records: a form, a question that says what will be otherwise, and the use case; each is written down.
+"""Changing records: a form, a question that says what will be otherwise, and the use case, which writes it down.
 
 Nothing typed is lost on the way: what is refused comes back in the form with the reason.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from flask import abort, flash, redirect, request, url_for
@@ -17,8 +17,8 @@ from flask_admin import expose
 from closingbell.errors import UsageError
 from closingbell.jobs.context import JobContext, current_context
 from closingbell.queries.records import Record
-from closingbell.stores.people import Action
-from closingbell.web.guard import action_of, note
+from closingbell.usecases.reasons import Actor
+from closingbell.web.guard import who_asks
 from closingbell.web.records.fields import Field, Typed, said, text_of
 from closingbell.web.records.views import ONE_RECORD, RecordView
 
@@ -36,12 +36,7 @@ class Asked:
     record: Any
     values: Mapping[str, Any]
     changed: Mapping[str, Any]
-    done: Action
-
-    @property
-    def by(self) -> str:
-        """Who does it, as orders and decisions keep it."""
-        return f"web:{self.done.who}"
+    by: Actor
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +65,6 @@ class Change:
     says: str = ""
     is_edit: bool = False
     is_direct: bool = False
-    writes_itself_down: bool = False
     first: Callable[[], Mapping[str, str]] = dict
     is_for: Callable[[Record], bool] = lambda _record: True
 
@@ -114,15 +108,13 @@ class ChangingView(RecordView):
                 return self._question(way, one, typed)
             _refuse_stale(one, request.form.get("seen", ""))
             return self._do(
-                way, one, typed, Asked(current_context(), one, values, changed, self._action(way, one, typed))
+                way, one, typed, Asked(current_context(), one, values, changed, self._actor(way, one, typed))
             )
         except UsageError as refused:
             return self._form(way, one, typed, error=str(refused))
 
     def _do(self, way: Change, one: Record | None, typed: Typed, asked: Asked) -> ResponseReturnValue:
         done = way.do(asked)
-        if not way.writes_itself_down:
-            note(asked.done.action, asked.done.target, asked.done.detail)
         if done.secret is not None:
             link = url_for("pages.welcome", secret=done.secret, _external=False)
             address = f"{asked.context.settings.public_url}{link}"
@@ -133,10 +125,11 @@ class ChangingView(RecordView):
             return redirect(url_for(".index_view"))
         return redirect(url_for(".details_view", record_id=number))
 
-    def _action(self, way: Change, one: Record | None, typed: Typed) -> Action:
-        """What the audit log says of it."""
+    def _actor(self, way: Change, one: Record | None, typed: Typed) -> Actor:
+        """Who does it, with what the audit log says of it."""
         target = typed.texts[way.fields[0].name] if one is None else f"{self.key_of(one)}"
-        return action_of(f"{way.what} {self.single.lower()}", target, "; ".join(_told(way, one, typed)) or None)
+        told = (f"{way.what} {self.single.lower()}", target, "; ".join(_told(way, one, typed)) or None)
+        return replace(who_asks(), told=told)
 
     def key_of(self, one: Record) -> str:
         """What a record is called by whoever knows it."""

@@ -17,12 +17,12 @@ _SHORT = "More may be sold than is held"
 
 
 def _add_company(asked: Asked) -> Done:
-    made = companies.add_company(asked.context, **asked.values)
+    made = companies.add_company(asked.context, by=asked.by, **asked.values)
     return Done(f"{made.symbol} is there. Prices are fetched once somebody holds or watches it.", made.id)
 
 
 def _edit_company(asked: Asked) -> Done:
-    companies.change_company(asked.context, asked.record.symbol, **asked.changed)
+    companies.change_company(asked.context, asked.record.symbol, by=asked.by, **asked.changed)
     return Done(f"{asked.record.symbol} is changed.")
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from closingbell.domain.entitlements import FRACTION_POLICIES
 from closingbell.domain.rounding import ROUNDINGS
 from closingbell.usecases import accounts, people, rights
@@ -19,24 +21,24 @@ def _add_person(asked: Asked) -> Done:
     told = dict(asked.values)
     secret = rights.add_person(
         asked.context, told["email"], name=told["name"] or "", is_administrator=told["is_administrator"],
-        is_viewer=told["is_viewer"], done=asked.done,
+        is_viewer=told["is_viewer"], by=asked.by,
     )  # fmt: skip
     return Done(f"{told['email']} is let in. {_LINK}", secret=secret)
 
 
 def _edit_person(asked: Asked) -> Done:
-    rights.change_person(asked.context, asked.record.email, done=asked.done, **asked.changed)
+    rights.change_person(asked.context, asked.record.email, by=asked.by, **asked.changed)
     return Done(f"{asked.record.email} is changed.")
 
 
 def _link_person(asked: Asked) -> Done:
-    secret = rights.make_link(asked.context, asked.record.email, done=asked.done)
+    secret = rights.make_link(asked.context, asked.record.email, by=asked.by)
     return Done(f"A new link for {asked.record.email}. {_LINK}", secret=secret)
 
 
 def _reset_factor(asked: Asked) -> Done:
     email = asked.record.email
-    people.reset_second_factor(asked.context, email=email, by=asked.done.who, address=asked.done.address)
+    people.reset_second_factor(asked.context, email=email, by=replace(asked.by, told=None))
     return Done(f"{email} signs in with the password alone now.")
 
 
@@ -46,7 +48,6 @@ ADD_PERSON = Change(
     (Field("email", "E-mail", is_required=True), _PERSON, _ADMINISTRATOR, _VIEWER),
     _add_person,
     "Everybody sees their own accounts; nothing else without one of these rights.",
-    writes_itself_down=True,
 )
 OF_PEOPLE = (
     Change(
@@ -56,7 +57,6 @@ OF_PEOPLE = (
         _edit_person,
         "Who loses a right is signed out everywhere.",
         is_edit=True,
-        writes_itself_down=True,
     ),
     Change(
         "link",
@@ -65,7 +65,6 @@ OF_PEOPLE = (
         _link_person,
         "For who has none yet, or forgot it. Whoever has the link can choose the password.",
         is_direct=True,
-        writes_itself_down=True,
         is_for=lambda one: one.is_active,
     ),
     Change(
@@ -75,7 +74,6 @@ OF_PEOPLE = (
         _reset_factor,
         "For one that was lost. Ask that person first, by a way that you know.",
         is_direct=True,
-        writes_itself_down=True,
         is_for=lambda one: one.has_second_factor,
     ),
 )
@@ -83,7 +81,7 @@ OF_PEOPLE = (
 
 def _add_account(asked: Asked) -> Done:
     told = {name: value for name, value in asked.values.items() if value is not None}
-    made = accounts.add_account(asked.context, told.pop("name"), owner=told.pop("owner", ""), **told)
+    made = accounts.add_account(asked.context, told.pop("name"), owner=told.pop("owner", ""), by=asked.by, **told)
     return Done(f"Account {made.name} is there, in {made.currency}.", made.id)
 
 
@@ -91,7 +89,9 @@ def _edit_account(asked: Asked) -> Done:
     changed = dict(asked.changed)
     called = changed.pop("name", None)
     owner = (changed.pop("owner") or "") if "owner" in changed else None
-    account = accounts.change_account(asked.context, asked.record.name, owner=owner, called=called, **changed)
+    account = accounts.change_account(
+        asked.context, asked.record.name, owner=owner, called=called, by=asked.by, **changed
+    )
     return Done(f"Account {account.name} is changed.")
 
 
