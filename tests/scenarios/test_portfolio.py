@@ -149,6 +149,21 @@ def test_calendar_shows_what_is_coming_with_the_expected_cash(ann: House) -> Non
 
 
 @pytest.mark.one_database
+def test_expected_tax_is_that_of_the_day_of_payment_as_it_is_booked(house: House) -> None:
+    house.orders("2012-09-04,BUY,IBM,10,195,0,USD")
+    house.command("accounts", "set", "Ann", "--residence", "DE")
+    house.command("books", "withhold", "US", "0.15", "--since", "2000-01-01", "--residence", "DE")
+    house.command("books", "withhold", "US", "0.30", "--since", "2012-12-01", "--residence", "DE")
+    house.run()
+    assert house.command("run-dividend-processor").exit_code == 0
+
+    (line,) = told(house, "calendar")
+    (view,) = told(house, "portfolio")
+
+    assert (line["pay_date"], line["gross"], line["tax"], line["net"]) == ("2012-12-10", "8.50", "2.55", "5.95")
+    assert view["owed"] == [{"currency": "USD", "amount": "5.95"}]
+
+
 def test_calendar_of_twenty_accounts_asks_as_often_as_of_one(ann: House) -> None:
     before, with_one = calendar_of(ann)
     for number in range(19):

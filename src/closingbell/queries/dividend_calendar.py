@@ -219,14 +219,14 @@ def _expected(
     facts = action.facts
     amount = facts.amount or Decimal(0)
     shares = from_scaled(quantity, QUANTITY_SCALE)
-    rate = _rate(account, country, action, quantity, terms.rules)
+    pay_date, status = facts.pay_date, facts.pay_date_status.value
+    if state is not None:
+        pay_date, status = state.pay_date, state.pay_date_status
+    rate = _rate(account, country, action, quantity, terms.rules, on=pay_date or action.ex_date)
     gross, tax, net = dividend_amounts(
         quantity, to_scaled(amount, QUANTITY_SCALE), facts.currency, to_scaled(rate, QUANTITY_SCALE),
         Rounding(account.rounding),
     )  # fmt: skip
-    pay_date, status = facts.pay_date, facts.pay_date_status.value
-    if state is not None:
-        pay_date, status = state.pay_date, state.pay_date_status
     told = EventState.ANNOUNCED if as_of < action.ex_date else EventState.EX
     if pay_date is not None and pay_date <= as_of:
         told = EventState.PAYABLE
@@ -238,15 +238,22 @@ def _expected(
 
 
 def _rate(
-    account: AccountFacts, country: str | None, action: AcceptedAction, quantity: int, rules: Sequence[WithholdingRule]
+    account: AccountFacts,
+    country: str | None,
+    action: AcceptedAction,
+    quantity: int,
+    rules: Sequence[WithholdingRule],
+    *,
+    on: date,
 ) -> Decimal:
+    """The rate of the day on which it is paid, as it is booked."""
     if quantity < 0 or action.kind in _UNTAXED:
         return Decimal(0)
     if action.facts.tax_rate is not None:
         return action.facts.tax_rate
     rule = withholding_rule(
         rules, account_id=account.id, residence=account.residence, source_country=country,
-        action_type=action.kind.value, on=action.ex_date,
+        action_type=action.kind.value, on=on,
     )  # fmt: skip
     return Decimal(0) if rule is None else rule.rate
 
