@@ -152,6 +152,22 @@ def test_trade_after_a_company_was_closed_is_taken_with_a_note(ann: House, tmp_p
 
 
 @pytest.mark.one_database
+def test_import_sells_short_by_the_accounts_own_rule_for_fractions(ann: House, tmp_path: Path) -> None:
+    # 100 shares 1-for-8 are 12.5, of which an account of whole shares keeps 12.
+    add(ann, "BUY", "--symbol", "GE", "--quantity", "100", "--price", "20")
+    split = ("--ex-date", "2012-09-10", "--ratio", "1:8", "--why", "told", "--by", "ann")
+    assert ann.command("actions", "add", "GE", "reverse_split", *split).exit_code == 0
+    ann.command("accounts", "set", "Ann", "--fractions", "CASH_IN_LIEU")
+    file = tmp_path / "orders.csv"
+    file.write_text(HEADER + "2012-09-11,SELL,GE,12.5,160,0,USD\n")
+
+    told = ann.command("import", str(file), "--account", "Ann", "--dry-run").stderr
+    assert "line 2: the account would hold -0.50 GE at the end of 2012-09-11: purchases before are missing" in told
+    ann.command("accounts", "set", "Ann", "--fractions", "KEEP")
+    assert "would hold" not in ann.command("import", str(file), "--account", "Ann", "--dry-run").stderr
+
+
+@pytest.mark.one_database
 def test_day_of_an_order_is_the_exchanges_own(ann: House) -> None:
     # 10:30 of Saturday's eve in Sydney is still the day before in New York and in UTC.
     ann.at("2012-11-29 18:30")

@@ -157,6 +157,22 @@ def lowest_position(
     return lowest, lowest_on
 
 
+def sinks_to(
+    before: Iterable[tuple[Date, int]],
+    after: Iterable[tuple[Date, int]],
+    splits: Mapping[Date, Fraction],
+    *,
+    policy: FractionPolicy = FractionPolicy.KEEP,
+) -> tuple[Shares, Date] | None:
+    """Where signed trades ``after`` a change lead below zero, and on which day; None if they do not, or did so before.
+
+    Below what was lowest ``before`` the change, that is: a short position of long ago says nothing against it.
+    """
+    was, _ = lowest_position(before, splits, policy=policy)
+    lowest, day = lowest_position(after, splits, policy=policy)
+    return None if day is None or lowest >= was else (lowest, day)
+
+
 def position_of(
     trades: Iterable[Trade],
     splits: Mapping[Date, Fraction],

@@ -11,14 +11,15 @@ from fractions import Fraction
 from sqlalchemy import Connection
 
 from closingbell import calendars
+from closingbell.domain.entitlements import FractionPolicy
 from closingbell.domain.money import QUANTITY_SCALE, from_scaled, plain, to_scaled
 from closingbell.domain.orders import OUTGOING, SHARE_MOVES
 from closingbell.domain.planning import SessionList
-from closingbell.domain.positions import lowest_position
+from closingbell.domain.positions import sinks_to
 from closingbell.errors import ImportRefusedError, UsageError
 from closingbell.jobs.context import JobContext
 from closingbell.jobs.market_time import load_session_list
-from closingbell.stores import account_symbols, actions, companies, marks, orders, positions
+from closingbell.stores import account_symbols, accounts, actions, companies, marks, orders, positions
 from closingbell.stores.companies import CompanyFacts, why_over
 from closingbell.stores.symbols import load_every_name
 from closingbell.usecases.audited import write_down
@@ -251,7 +252,11 @@ def _sold_short(context: JobContext, known: _Known, items: Sequence[ReadyEntry])
     findings = []
     with context.database.read() as connection:
         companies_of = companies.load_by_symbol(connection, sorted(sold))
-        splits = actions.load_splits(connection, [facts.id for facts in companies_of.values()])
+        splits = actions.load_splits(connection, [one.id for one in companies_of.values()])
+        policy = FractionPolicy.KEEP
+        if known.account_id is not None:
+            facts = accounts.load_accounts(connection, [known.account_id])[known.account_id]
+            policy = FractionPolicy(facts.fraction_policy)
         for symbol in sorted(sold):
             company = companies_of.get(symbol)
             there = (
@@ -262,9 +267,9 @@ def _sold_short(context: JobContext, known: _Known, items: Sequence[ReadyEntry])
             before = [(move.trade_date, move.quantity) for move in there]
             added = [(item.entry.trade_date, _signed(item)) for item in by_symbol[symbol]]
             of_company = {} if company is None else splits.get(company.id, {})
-            was, _ = lowest_position(before, of_company)
-            lowest, day = lowest_position([*before, *added], of_company)
-            if day is not None and lowest < was:
+            sunk = sinks_to(before, [*before, *added], of_company, policy=policy)
+            if sunk is not None:
+                lowest, day = sunk
                 findings.append(_short_finding(symbol, by_symbol[symbol], day, plain(_shares(lowest))))
     return findings
 

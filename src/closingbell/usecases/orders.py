@@ -18,7 +18,7 @@ from closingbell.domain.entitlements import FractionPolicy
 from closingbell.domain.market_zones import date_at, latest_date
 from closingbell.domain.money import QUANTITY_SCALE, from_scaled, plain, to_scaled
 from closingbell.domain.orders import INCOMING, OUTGOING, SHARE_MOVES, OrderDraft, check_date, check_draft
-from closingbell.domain.positions import lowest_position
+from closingbell.domain.positions import sinks_to
 from closingbell.errors import UnknownAccountError, UsageError
 from closingbell.jobs.context import JobContext
 from closingbell.jobs.market_time import load_session_list
@@ -247,9 +247,9 @@ def _refuse_short(
         after.append((draft.trade_date, signs.get(draft.type, 0) * quantity))
     before = [(move.trade_date, move.quantity) for move in trades]
     policy = FractionPolicy(account.fraction_policy)
-    was, _ = lowest_position(before, splits, policy=policy)
-    lowest, day = lowest_position(after, splits, policy=policy)
-    if day is not None and lowest < was:
+    sunk = sinks_to(before, after, splits, policy=policy)
+    if sunk is not None:
+        lowest, day = sunk
         shares = plain(from_scaled(round(lowest), QUANTITY_SCALE))
         raise UsageError(
             f"account {account.name} would hold {shares} {symbol} at the end of {day}; enter the missing purchases "
