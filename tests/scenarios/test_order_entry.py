@@ -178,6 +178,27 @@ def test_day_of_an_order_is_the_exchanges_own(ann: House) -> None:
         assert "lies in the future" in refused(ann, "orders", "add", "Ann", *order)
 
 
+@pytest.mark.one_database
+def test_day_of_an_imported_order_is_the_exchanges_own(ann: House, tmp_path: Path) -> None:
+    # 7:30 in Auckland and 5:30 in Sydney; Friday has not begun in UTC, and Saturday nowhere.
+    ann.at("2012-11-29 13:30")
+    file = tmp_path / "orders.csv"
+    file.write_text(
+        HEADER + "2012-11-30,BUY,BHP.AX,1,34,0,AUD\n2012-11-30,BUY,AIR.NZ,1,1.2,0,NZD\n2012-11-30,BUY,IBM,1,190,0,USD\n"
+        "2012-12-01,BUY,BHP.AX,1,34,0,AUD\n2012-11-30,DEPOSIT,,,5,0,USD\n"
+    )
+    told = ann.command("import", str(file), "--account", "Ann").stderr.splitlines()
+
+    assert [line for line in told if "future" in line] == [
+        "line 4: the date 2012-11-30 lies in the future",
+        "line 5: the date 2012-12-01 lies in the future",
+        "line 6: the date 2012-11-30 lies in the future",
+    ]
+    file.write_text(HEADER + "2012-11-30,BUY,BHP.AX,1,34,0,AUD\n2012-11-30,BUY,AIR.NZ,1,1.2,0,NZD\n")
+    assert ann.command("import", str(file), "--account", "Ann").exit_code == 0
+    assert [order["symbol"] for order in orders(ann, "--account", "Ann")[-3:]] == ["BHP.AX", "AIR.NZ", "IBM"]
+
+
 def test_key_is_entered_once(ann: House) -> None:
     add(ann, "DEPOSIT", "--amount", "5", "--key", "salary-9")
 

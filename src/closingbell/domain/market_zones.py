@@ -69,6 +69,14 @@ def date_at(mic: str, now: datetime) -> date:
     return now.astimezone(zone_of(mic)).date()
 
 
+def latest_trade_date(mic: str | None, now: datetime) -> date:
+    """The latest date that an order may have: UTC's, or its exchange's, where a day may begin before it does in UTC.
+
+    ``mic`` is None for orders of cash.
+    """
+    return now.date() if mic is None else max(now.date(), date_at(mic, now))
+
+
 def latest_date(now: datetime) -> date:
     """The latest civil date that it is anywhere."""
     return (now + _EASTMOST).date()

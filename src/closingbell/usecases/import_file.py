@@ -12,6 +12,7 @@ from sqlalchemy import Connection
 
 from closingbell import calendars
 from closingbell.domain.entitlements import FractionPolicy
+from closingbell.domain.market_zones import latest_trade_date
 from closingbell.domain.money import QUANTITY_SCALE, from_scaled, plain, to_scaled
 from closingbell.domain.orders import OUTGOING, SHARE_MOVES
 from closingbell.domain.planning import SessionList
@@ -66,7 +67,7 @@ def import_file(context: JobContext, data: bytes, request: ImportRequest, *, by:
         form,
         mapping={**remembered, **request.mapping},
         leave_out=request.leave_out,
-        today=now.date(),
+        latest=lambda symbol: latest_trade_date(_mic_or_none(symbol), now),
         names=names,
     )
     return _import(context, checked, form, account, now, dry_run=request.dry_run, name=request.name, by=by)
@@ -330,6 +331,14 @@ def _mics(items: Sequence[ReadyEntry]) -> tuple[dict[str, str], list[Finding]]:
         except UsageError as error:
             findings.append(Finding(item.entry.lines[0], REFUSED, str(error)))
     return mics, findings
+
+
+def _mic_or_none(symbol: str | None) -> str | None:
+    """The MIC of a symbol; None for none, and for one of an unknown exchange, which is told by itself."""
+    try:
+        return None if symbol is None else calendars.mic_of(symbol)
+    except UsageError:
+        return None
 
 
 def _calendars(

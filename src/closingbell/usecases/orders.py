@@ -15,7 +15,7 @@ from sqlalchemy import Connection
 
 from closingbell import calendars
 from closingbell.domain.entitlements import FractionPolicy
-from closingbell.domain.market_zones import date_at, latest_date
+from closingbell.domain.market_zones import latest_date, latest_trade_date
 from closingbell.domain.money import QUANTITY_SCALE, from_scaled, plain, to_scaled
 from closingbell.domain.orders import INCOMING, OUTGOING, SHARE_MOVES, OrderDraft, check_date, check_draft
 from closingbell.domain.positions import sinks_to
@@ -65,8 +65,7 @@ def enter_order(
     if problems:
         raise UsageError("; ".join(problems))
     mic = None if draft.symbol is None else _mic_of(context, draft.symbol)
-    # In Sydney the session begins on the day before in UTC.
-    ahead = list(check_date(draft.trade_date, today=now.date() if mic is None else max(now.date(), date_at(mic, now))))
+    ahead = list(check_date(draft.trade_date, today=latest_trade_date(mic, now)))
     if ahead:
         raise UsageError("; ".join(ahead))
     executed_at, remarks = _executed_at(context, draft, mic, now)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -98,11 +98,12 @@ def check_reading(
     *,
     mapping: Mapping[str, str],
     leave_out: Collection[int],
-    today: date,
+    latest: Callable[[str | None], date],
     names: Mapping[str, Sequence[str]],
 ) -> Checked:
     """Map and check what a reader found; lines that a person leaves out count no longer.
 
+    ``latest`` gives the latest date that orders of a symbol, or of cash, may have.
     ``names`` has every name of companies that were renamed, by each of them.
     """
     # Keys first: leaving a line out must not change the number of one that is like it.
@@ -114,7 +115,7 @@ def check_reading(
     findings += mapped.findings
     ready = []
     for entry, symbol in mapped.entries:
-        found = _findings_of(entry, today)
+        found = _findings_of(entry, latest(symbol))
         findings += found
         if not any(finding.weight == REFUSED for finding in found):
             ready.append(ReadyEntry(entry, symbol, keys[id(entry)], other_keys[id(entry)]))
