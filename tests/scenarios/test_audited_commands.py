@@ -39,8 +39,6 @@ LOOKING = frozenset(
         "view-job-logs", "webhooks list",
     }
 )  # fmt: skip
-# Commands whose entries are asserted where the rest of what they do is.
-ELSEWHERE = {"accounts reinvest", "elections choose", "rerate-payment"}
 # Commands that change something and are nobody's action.
 NOBODYS = {
     "init-db": "makes the tables that the audit log is one of",
@@ -76,13 +74,17 @@ WALK: dict[str, Step] = {
     "accounts set": _step("accounts set Bob --residence US --reinvest", "edit account", "Bob",
                           "residence: US; is reinvesting: yes"),
     "accounts give": _step(f"accounts give Bob {ANN}", "give account", "Bob", ANN),
+    "accounts reinvest": _step("accounts reinvest Ann IBM --on", "reinvest", "Ann", "IBM: reinvested"),
+    "elections choose": _step("elections choose 5 --account Ann --shares", "elect", "Ann, corporate action 5",
+                              "IBM 2012-11-28: shares"),
+    "rerate-payment": _step("rerate-payment 2", "rate again", "payment 2, Zed", "AAPL 2012-11-07: the notice", *WHY),
     "actions apply": _step("actions apply 3", "apply corporate action", "3 AAPL", "the notice", *WHY),
     "actions ignore": _step("actions ignore 4", "ignore corporate action", "4 AAPL", "the notice", *WHY),
     "actions cancel": _step("actions cancel 3", "cancel corporate action", "3 AAPL", "the notice", *WHY),
     "actions reinstate": _step("actions reinstate 3", "reinstate corporate action", "3 AAPL", "the notice", *WHY),
     "actions edit": _step("actions edit 3 --amount 2.60", "edit corporate action", "3 AAPL",
                           "special dividend 2.60 USD, ex 2012-10-01: the notice", *WHY),
-    "actions add": _step("actions add AAPL CASH_SPECIAL --ex-date 2012-11-12", "enter corporate action", "5 AAPL",
+    "actions add": _step("actions add AAPL CASH_SPECIAL --ex-date 2012-11-12", "enter corporate action", "6 AAPL",
                          "special dividend 2.65 USD, ex 2012-11-12: the notice", *CASH),
     "addresses add": _step(f"addresses add {ANN} json://127.0.0.1:9/ --level error", "add address", "1",
                            f"json://… from error on, of {ANN}"),
@@ -100,7 +102,7 @@ WALK: dict[str, Step] = {
     "pause-job": _step("pause-job price_sweep", "pause job", "price_sweep", "moving house", "--why", "moving house"),
     "resume-job": _step("resume-job price_sweep", "resume job", "price_sweep"),
     "retry-run": _step("retry-run 1", "retry run", "run 1 of daily_price_update", "request 1"),
-    "cancel-run": _step("cancel-run 2", "cancel run", "run 2 of price_sweep"),
+    "cancel-run": _step("cancel-run 3", "cancel run", "run 3 of price_sweep"),
     "map-symbol": _step("map-symbol AAPL tiingo APPLE --from 2012-11-01", "map symbol", "AAPL",
                         "tiingo calls it APPLE since 2012-11-01: told by hand"),
     "set-price": _step("set-price AAPL 2012-11-29 --close 589.36", "set price", "AAPL 2012-11-29",
@@ -117,10 +119,10 @@ WALK: dict[str, Step] = {
                                 "AAPL 2012-11-07"),
     "suggestions dismiss": _step("suggestions dismiss 2 --account Ann", "dismiss suggestion", "Ann, corporate action 2",
                                  "IBM 2012-11-07"),
-    "orders add": _step("orders add Ann DIVIDEND --date 2012-11-15 --symbol AAPL --amount 53", "enter order", "4 Ann",
+    "orders add": _step("orders add Ann DIVIDEND --date 2012-11-15 --symbol AAPL --amount 53", "enter order", "5 Ann",
                         "DIVIDEND AAPL 2012-11-15"),
-    "link-dividend": _step("link-dividend 4 1", "link dividend", "4 Ann", "corporate action 1 of AAPL"),
-    "orders delete": _step("orders delete 4", "delete order", "4 Ann", "DIVIDEND AAPL 2012-11-15"),
+    "link-dividend": _step("link-dividend 5 1", "link dividend", "5 Ann", "corporate action 1 of AAPL"),
+    "orders delete": _step("orders delete 5", "delete order", "5 Ann", "DIVIDEND AAPL 2012-11-15"),
     "import": _step("import mine.csv --account Ann", "import file", "Ann",
                     "csv mine.csv: 1 added, 0 were there"),
     "import-orders": _step("import-orders other.csv --account Ann", "import file", "Ann",
@@ -147,14 +149,14 @@ WALK: dict[str, Step] = {
                            *WHY),
     "reopen-company": _step("reopen-company IBM", "reopen company", "IBM", "the notice", *WHY),
     "run-daily-price-update": _step("run-daily-price-update --symbols AAPL", "run job", "daily_price_update",
-                                    "run 3, AAPL"),
+                                    "run 4, AAPL"),
     "refresh-prices": _step("refresh-prices --symbols AAPL --date 2012-11-30 --force", "run job", "refresh_prices",
-                            "run 5"),
+                            "run 6"),
     "run-price-sweep": _step("run-price-sweep --no-wait --symbols AAPL", "run job", "price_sweep", "request 2, AAPL"),
     "run-dividend-processor": _step("run-dividend-processor --symbols AAPL", "run job", "dividend_processor",
-                                    "run 6, AAPL"),
+                                    "run 7, AAPL"),
     "run-intraday-refresh": _step("run-intraday-refresh --symbols AAPL", "run job", "intraday_price_refresh",
-                                  "run 7, AAPL"),
+                                  "run 8, AAPL"),
     "rename-symbol": _step("rename-symbol IBM IBMX --from 2012-11-29", "rename company", "IBM",
                            "IBMX since 2012-11-29: renamed"),
 }  # fmt: skip
@@ -179,6 +181,9 @@ def _set_up(house: House, folder: Path) -> None:
     house.orders(ORDERS)
     people.create_administrator(house.context, email=ANN, password="correct horse battery")
     house.command("accounts", "set", "Ann", "--dividends", "SUGGEST")
+    # Another account, that was paid; what was paid without tax is taxed by a rule that came later, once somebody asks.
+    house.orders("2012-09-04,BUY,AAPL,10,675.00,4.95,USD", account="Zed")
+    house.command("accounts", "set", "Zed", "--residence", "DE")
     for symbol, kind, day in (
         ("AAPL", "CASH", "2012-11-07"),
         ("IBM", "CASH", "2012-11-07"),
@@ -186,8 +191,20 @@ def _set_up(house: House, folder: Path) -> None:
         ("AAPL", "CASH_SPECIAL", "2012-10-02"),
     ):
         assert house.command("actions", "add", symbol, kind, "--ex-date", day, *CASH).exit_code == 0
+    shares = (
+        "--amount",
+        "0.50",
+        "--currency",
+        "USD",
+        "--scrip-price",
+        "190",
+        "--election-deadline",
+        "2012-12-10",
+        *WHY,
+    )
+    added = house.command("actions", "add", "IBM", "SCRIP", "--ex-date", "2012-11-28", *shares)
+    assert added.exit_code == 0, added.output
     end_run(house, start_run(house), "AAPL")  # type: ignore[arg-type]
-    start_run(house, job_name="price_sweep")  # type: ignore[arg-type]
     keys = keys_of(load_secret_key(house.settings), ANN, find_signs(house.context, ANN))
     assert take_try(house.context, keys[0], FOR_ONE_PERSON) is not None
     facts = {"company_id": house.company("AAPL").id, "provider": "yahoo", "first_seen_at": AT, "last_seen_at": AT}
@@ -201,6 +218,9 @@ def _set_up(house: House, folder: Path) -> None:
             connection.execute(insert(QuarantinedBar).values(**facts, **bar, **of_day, is_intraday=False))
         connection.execute(insert(Notification).values(id=1, user_id=1, **message))
         connection.execute(update(User).where(User.id == 1).values(**factor))
+    assert house.command("run-dividend-processor").exit_code == 0
+    house.command("books", "withhold", "US", "0.15", "--since", "2000-01-01", "--residence", "DE")
+    start_run(house, job_name="price_sweep")  # type: ignore[arg-type]
     for name, day in (("mine.csv", "2012-09-05"), ("other.csv", "2012-09-06")):
         line = f"{day},DEPOSIT,,,5000,0,USD\n"
         (folder / name).write_text(f"date,type,symbol,quantity,price,fee,currency\n{line}")
@@ -209,7 +229,7 @@ def _set_up(house: House, folder: Path) -> None:
 def test_every_command_that_changes_something_leaves_its_entry_and_does_nothing_without(
     house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, no_waits: None
 ) -> None:
-    assert set(_everywhere()) - LOOKING - ELSEWHERE - set(NOBODYS) == set(WALK)
+    assert set(_everywhere()) - LOOKING - set(NOBODYS) == set(WALK)
     monkeypatch.setenv("LOGNAME", "Bob")
     monkeypatch.chdir(tmp_path)
     _set_up(house, tmp_path)
