@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from closingbell.domain.actions import AcceptedKind
+from closingbell.domain.bars import Bar
 from closingbell.domain.corporate_actions import ActionKind, CorporateAction
 from closingbell.jobs.action_storing import ToldActions, store_told
 from closingbell.jobs.pay_dates import gather_action_news
@@ -62,6 +63,12 @@ def messages(house: House) -> list[str]:
 def again(house: House, now: str, *symbols: str) -> None:
     """Everything asked for once more at a later time."""
     house.at(now).refresh(*(symbols or ("AAPL",)), force=True)
+
+
+def bar_of(day: str, close: str) -> Bar:
+    """A bar that moved nowhere within its day."""
+    price = int(Decimal(close) * 1_000_000)
+    return Bar(date.fromisoformat(day), price, price, price, price, 1_000)
 
 
 def ann(house: House) -> None:
@@ -388,6 +395,87 @@ def test_rule_that_needs_the_close_waits_for_it_and_holds_nothing(
 
 
 # --- Reclassified, and what a person entered.
+
+
+@pytest.mark.parametrize(
+    ("close", "found", "reason"),
+    [
+        # From 25 in new shares it fell by 0.50: paid on each new share, so 1.00 on each old one.
+        ("24.50", ("CASH", "2012-11-15", "1"), (2, "on a split's day: told per POST_SPLIT share")),
+        # By 0.25: half of what is printed, which is on each old share.
+        ("24.75", ("CASH", "2012-11-15", "0.5"), (1, "first told")),
+        # By 0.38: either may be.
+        ("24.62", ("CASH*", "2012-11-15", "0.5"), (2, "a split has the same ex-date, and was told later")),
+    ],
+)
+def test_split_told_after_its_days_dividend_decides_which_shares_that_was_for(
+    house: House, close: str, found: tuple[str, str, str], reason: tuple[int, str]
+) -> None:
+    ann(house)
+    house.hold("IBM", since="2012-11-01")
+    day = date(2012, 11, 15)
+    dividend = CorporateAction(ActionKind.DIVIDEND, day, Decimal("0.50"), "USD", None, None, "0.5")
+    split = CorporateAction(ActionKind.SPLIT, day, None, "USD", 2, 1, "2:1")
+    answer = ToldActions(
+        company_id=house.company("IBM").id,
+        mic="XNYS",
+        provider="yahoo",
+        currency="USD",
+        rows=[dividend],
+        first=date(2012, 11, 14),
+        last=date(2012, 11, 30),
+        newest=date(2012, 11, 15),
+        bars=[bar_of("2012-11-14", "50.00"), bar_of("2012-11-15", close)],
+    )
+
+    def tell(rows: list[CorporateAction], at: str) -> None:
+        told_then = replace(answer, rows=rows)
+        house.context.database.write_unit(lambda c: store_told(c, [told_then], at=new_york(at)))
+
+    tell([dividend], "2012-11-15 16:31")
+    assert told(house) == [("CASH", "2012-11-15", "0.5")]
+    for evening in (16, 19, 20):
+        tell([dividend, split], f"2012-11-{evening} 16:31")
+
+    assert sorted(told(house)) == [found, ("SPLIT", "2012-11-15", "2:1")]
+    [action] = [row for row in house.rows(CorporateActionRow) if row.kind == "CASH"]
+    told_of_it = house.rows(CorporateActionVersion, order="version")
+    of_action = [(row.version, row.reason) for row in told_of_it if row.corporate_action_id == action.id]
+    assert of_action[-1] == reason
+    assert action.held_code == ("SPLIT_SAME_DAY" if found[0] == "CASH*" else None)
+    assert len(messages(house)) == (1 if action.is_held else 0)
+
+
+@pytest.mark.one_database
+def test_split_told_before_the_close_decides_on_the_evening(house: House) -> None:
+    """A dividend of the evening before, its split at noon: nothing to judge by until the close."""
+    house.hold("IBM", since="2012-11-01")
+    day = date(2012, 11, 15)
+    dividend = CorporateAction(ActionKind.DIVIDEND, day, Decimal("0.50"), "USD", None, None, "0.5")
+    split = CorporateAction(ActionKind.SPLIT, day, None, "USD", 2, 1, "2:1")
+    noon = ToldActions(
+        company_id=house.company("IBM").id,
+        mic="XNYS",
+        provider="yahoo",
+        currency="USD",
+        rows=[dividend],
+        first=date(2012, 11, 14),
+        last=date(2012, 11, 15),
+        newest=date(2012, 11, 14),
+        bars=[bar_of("2012-11-14", "50.00")],
+    )
+    evening = replace(noon, newest=day, bars=[*noon.bars, bar_of("2012-11-15", "24.50")], rows=[dividend, split])
+    found = []
+    for answer, at in (
+        (noon, "2012-11-15 09:00"),
+        (replace(noon, rows=[dividend, split]), "2012-11-15 12:00"),
+        (evening, "2012-11-15 16:31"),
+        (evening, "2012-11-16 16:31"),
+    ):
+        house.context.database.write_unit(lambda c, a=answer, t=at: store_told(c, [a], at=new_york(t)))  # type: ignore[misc]
+        found.append(next(amount for kind, _, amount in told(house) if kind == "CASH"))
+
+    assert found == ["0.5", "0.5", "1", "1"]
 
 
 def test_kinds_that_change_quantities_are_the_confirmed_ones(apple: House) -> None:

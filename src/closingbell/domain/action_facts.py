@@ -46,6 +46,10 @@ HOLD_SENTENCES: dict[str, str] = {
 }
 # The doubts of the checks over a whole series that no rule here decides.
 DOUBTS = {"dividend_times_100": "TIMES_100", "dividend_too_large": "TOO_LARGE", "dividend_unsplit": "UNSPLIT"}
+# The doubts about a dividend that its amount and the prices around it decide, not its neighbours.
+AMOUNT_HOLDS = frozenset(
+    {"NOT_POSITIVE", "LARGE_25PCT", "SPLIT_SAME_DAY", "FUND_NO_PRICES", "UNIT_DOUBTFUL", *DOUBTS.values()}
+)
 
 _GAIN = ActionKind.CAPITAL_GAIN
 # From this share of the price on, the fall of the ex-date says something of the amount.

@@ -12,7 +12,7 @@ from decimal import Decimal
 from enum import StrEnum
 from fractions import Fraction
 
-from closingbell.domain.action_facts import Derived, Surroundings, derive
+from closingbell.domain.action_facts import AMOUNT_HOLDS, Derived, Surroundings, derive
 from closingbell.domain.action_repeats import Neighbours, better_rival, is_undecided, kept_instead
 from closingbell.domain.action_rules import (
     DUPLICATE_DAYS,
@@ -65,6 +65,8 @@ OPEN_VERDICTS = frozenset(
 )
 # A row with one of these was what its action was made of.
 SOURCES = frozenset({RowVerdict.ACCEPTED, RowVerdict.HELD, RowVerdict.CORRECTED, RowVerdict.MOVED})
+# An action was made of a row with one of these, and nobody judged it again.
+_FIRST_VERDICTS = frozenset({RowVerdict.ACCEPTED, RowVerdict.HELD})
 # A row with one of these tells of another action than the one it is put beside.
 _UNLINKED = frozenset({RowVerdict.DUPLICATE, RowVerdict.MOVE_CANDIDATE, RowVerdict.WAITING, RowVerdict.NOTHING})
 
@@ -82,6 +84,7 @@ class Print:
     last_seen_at: datetime
     seen_count: int = 1
     told_at: datetime | None = None
+    first_seen_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,6 +224,10 @@ def _should_be_told(action: AcceptedAction, answer: Answer, kept: Kept) -> bool:
 
 def _judge_again(row: CorporateAction, seq: int, action: AcceptedAction, answer: Answer, kept: Kept) -> Judgement:
     """A row of an action that is kept already."""
+    if is_judged_before_its_split(row, seq, action, answer.rows, kept):
+        judgement = _judge_with_split(row, seq, action, answer, kept)
+        if judgement is not None:
+            return judgement
     if row.kind is ActionKind.SPLIT:
         ratio = Fraction(row.numerator or 1, row.denominator or 1)
         verdict = Verdict.NO_CHANGE if ratio == action.facts.ratio else Verdict.CORRECTION_CANDIDATE
@@ -239,6 +246,44 @@ def _judge_again(row: CorporateAction, seq: int, action: AcceptedAction, answer:
         note = "told differently: counts when it is told again a day later"
         return Judgement(row, seq, RowVerdict.CORRECTION_CANDIDATE, action, note=note)
     return _correct(row, seq, action, answer)
+
+
+def is_judged_before_its_split(
+    row: CorporateAction, seq: int, action: AcceptedAction, rows: Sequence[CorporateAction], kept: Kept
+) -> bool:
+    """Whether a dividend was taken as it is printed before anybody told of a split on its ex-date."""
+    before = print_of(row, seq, kept)
+    if row.kind is not ActionKind.DIVIDEND or before is None or before.verdict not in _FIRST_VERDICTS:
+        return False
+    if before.action_id != action.id or action.facts.amount != row.amount:
+        return False
+    since = [one.first_seen_at for one in kept.prints if _is_split_on(one.row, row.ex_date)]
+    if not since:
+        return any(_is_split_on(one, row.ex_date) for one in rows)
+    first = before.first_seen_at
+    return first is not None and all(seen is not None and seen > first for seen in since)
+
+
+def _is_split_on(row: CorporateAction, day: date) -> bool:
+    return row.kind is ActionKind.SPLIT and row.ex_date == day
+
+
+def _judge_with_split(
+    row: CorporateAction, seq: int, action: AcceptedAction, answer: Answer, kept: Kept
+) -> Judgement | None:
+    """A dividend decided anew as if its day's split had been told with it; None where it stays as it is for now."""
+    is_others = kept.providers.get(action.id, answer.provider) != answer.provider
+    if action.is_user_entered or action.is_cancelled or is_others:
+        return None
+    if answer.around.prices.splits.get(row.ex_date, Fraction(1)) == 1:
+        return None
+    derived = derive(row, answer.around, pay_date=action.facts.pay_date)
+    if derived.is_waiting or derived.is_nothing:
+        return None
+    # What the rule for the amount does not decide, a split does not settle either.
+    hold = derived.hold or (None if action.held_code in AMOUNT_HOLDS else action.held_code)
+    note = derived.note or "a split has the same ex-date, and was told later"
+    return Judgement(row, seq, RowVerdict.CORRECTED, action, _changed(action.facts, derived), hold, note)
 
 
 def _compare(row: CorporateAction, action: AcceptedAction, answer: Answer, kept: Kept) -> Verdict:

@@ -20,7 +20,9 @@ from closingbell.domain.action_judging import (
     Kept,
     RowVerdict,
     has_vanished,
+    is_judged_before_its_split,
     judge,
+    number_rows,
     print_of,
 )
 from closingbell.domain.action_words import Told, told_of_doubt, told_of_glitch, told_of_held, why_held
@@ -152,13 +154,15 @@ def _surroundings(
 
 
 def _unknown(told: ToldActions, kept: Kept) -> list[CorporateAction]:
-    """Dividends that are not already kept with the same amount."""
-    known = {(action.ex_date, action.facts.currency, action.facts.amount) for action in kept.actions}
-    return [
-        row
-        for row in told.rows
-        if row.kind is ActionKind.DIVIDEND and (row.ex_date, row.currency, row.amount) not in known
-    ]
+    """Dividends that are not already kept with the same amount, or were before a split of their day was told."""
+    known = {(action.ex_date, action.facts.currency, action.facts.amount): action for action in kept.actions}
+    unknown = []
+    for seq, row in number_rows(told.rows):
+        action = known.get((row.ex_date, row.currency, row.amount))
+        is_new = action is None or is_judged_before_its_split(row, seq, action, told.rows, kept)
+        if row.kind is ActionKind.DIVIDEND and is_new:
+            unknown.append(row)
+    return unknown
 
 
 def _bars(connection: Connection, told: ToldActions, rows: Sequence[CorporateAction]) -> list[Bar]:
@@ -199,7 +203,7 @@ def _note(
         return
     if judgement.verdict in {RowVerdict.CORRECTED, RowVerdict.MOVED}:
         assert action is not None and judgement.facts is not None
-        _change(connection, told, action, judgement, at=at)
+        _change(connection, told, action, judgement, writing, at=at)
     before = print_of(judgement.row, judgement.seq, kept)
     told_at = before.told_at if before is not None else None
     if judgement.verdict is RowVerdict.SPLIT_GLITCH and before is not None and action is not None:
@@ -221,17 +225,23 @@ def _change(
     told: ToldActions,
     action: AcceptedAction,
     judgement: Judgement,
+    writing: _Writing,
     *,
     at: datetime,
 ) -> None:
-    """A confirmed correction or move: the next version, without the doubt that the old one had."""
+    """A confirmed correction or move: the next version, with the doubt that is left of it instead of the old one's."""
     assert judgement.facts is not None
-    if _day_is_taken(connection, action, judgement.facts.ex_date):
+    is_same = (judgement.facts, judgement.hold) == (action.facts, action.held_code)
+    if is_same or _day_is_taken(connection, action, judgement.facts.ex_date):
         return
     reason = judgement.note or f"told again as {judgement.row.printed}"
     after = replace(action, facts=judgement.facts, is_held=False, held_code=None, held_reason=None)
+    if judgement.hold is not None:
+        after = replace(after, is_held=True, held_code=judgement.hold, held_reason=why_held(judgement.hold))
     change = Change(told.provider, told.provider, reason, at)
-    actions.store_change(connection, action, after, change, printed=judgement.row.printed)
+    stored = actions.store_change(connection, action, after, change, printed=judgement.row.printed)
+    if stored is not None and stored.is_held and stored.held_code != action.held_code:
+        writing.held.append((told.company_id, stored))
 
 
 def _day_is_taken(connection: Connection, action: AcceptedAction, ex_date: date) -> bool:

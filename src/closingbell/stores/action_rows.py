@@ -68,6 +68,7 @@ def _columns(query: Any) -> Any:
 _READ = (
     "kind", "ex_date", "currency", "seq", "printed", "amount", "numerator", "denominator", "verdict",
     "corporate_action_id", "streak_since", "last_seen_at", "seen_count", "told_at",
+    "first_seen_at",
 )  # fmt: skip
 
 
@@ -85,6 +86,7 @@ def _print_of(one: Any) -> Print:
         last_seen_at=one.last_seen_at,
         seen_count=one.seen_count,
         told_at=one.told_at,
+        first_seen_at=one.first_seen_at,
     )
 
 
