@@ -136,6 +136,22 @@ def test_more_shares_than_can_be_summed_are_refused_before_they_stop_a_job(ann: 
     assert ann.run().status is RunStatus.SUCCESS
 
 
+def test_more_money_than_can_be_summed_is_refused_before_nobody_can_read_it(ann: House, tmp_path: Path) -> None:
+    add(ann, "DEPOSIT", "--amount", "890000000000000")
+    add(ann, "DEPOSIT", "--amount", "890000000000000", "--currency", "EUR")
+    before = ann.rows(Order)
+
+    told = ann.command("orders", "add", "Ann", "DEPOSIT", "--date", "2012-09-05", "--amount", "890000000000000")
+    assert (told.exit_code, ann.rows(Order)) == (1, before)
+    assert "account Ann can have taken in, or paid out, 900,000,000,000,000 USD in all" in told.stderr
+    file = tmp_path / "orders.csv"
+    file.write_text(HEADER + "2012-09-05,DEPOSIT,,,20000000000000,0,USD\n")
+    assert "account Ann can have taken in" in ann.command("import", str(file), "--account", "Ann").stderr
+    assert ann.rows(Order) == before
+    # What it paid for ten shares of IBM is 1959.95.
+    assert cash(ann) == {"USD": Decimal("889999999998040.05"), "EUR": Decimal(890000000000000)}
+
+
 def test_trade_after_a_company_was_closed_is_taken_with_a_note(ann: House, tmp_path: Path) -> None:
     add(ann, "BUY", "--symbol", "FB", "--quantity", "1", "--price", "20")
     ann.command("close-company", "FB", "--on", "2012-10-01", "--why", "taken over")

@@ -7,10 +7,10 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Connection, Select, func, select, type_coerce
+from sqlalchemy import Connection, Select, case, func, select, type_coerce
 
 from closingbell.domain.ledger import CASH, Entry, unbalanced
-from closingbell.domain.money import BIGINT_MAX
+from closingbell.domain.money import BIGINT_MAX, MONEY_SCALE
 from closingbell.errors import UnbalancedEntriesError, ValueOutOfRangeError
 from closingbell.models import Account, LedgerEntry
 from closingbell.stores.bulk import insert_raw, raw_instant
@@ -23,6 +23,7 @@ _COLUMNS = (
 _ENTRY = table_of(LedgerEntry).c
 # Scaled money as it lies in the table; Decimals are made at the doors.
 _AMOUNT = type_coerce(_ENTRY.amount, _ENTRY.id.type)
+_PER_MONEY = 10**MONEY_SCALE
 _FIELDS = [_AMOUNT if name == "amount" else _ENTRY[name] for name in Entry._fields]
 
 
@@ -108,6 +109,22 @@ def load_balances(
         for account_id, name, currency, amount in connection.execute(limited):
             balances[account_id, name, currency] = amount
     return balances
+
+
+def load_turnover(connection: Connection, account_id: int) -> list[tuple[str, str, int, int]]:
+    """What came into each ledger account of an account and what went, by name and currency, in whole units.
+
+    Each by itself and without its cents: so it can be summed where the balance could not.
+    """
+    came = func.sum(case((_AMOUNT > 0, _AMOUNT // _PER_MONEY), else_=0))
+    went = func.sum(case((_AMOUNT < 0, -_AMOUNT // _PER_MONEY), else_=0))
+    query = (
+        select(_ENTRY.name, _ENTRY.currency, came, went)
+        .where(_ENTRY.account_id == account_id)
+        .group_by(_ENTRY.name, _ENTRY.currency)
+        .order_by(_ENTRY.name, _ENTRY.currency)
+    )
+    return [(name, currency, int(came), int(went)) for name, currency, came, went in connection.execute(query)]
 
 
 def load_negative_cash(connection: Connection, account_ids: Sequence[int]) -> list[tuple[str, int, str, Decimal, int]]:

@@ -24,6 +24,9 @@ from closingbell.stores.upsert import in_groups, table_of, upsert
 
 # Shares of one company that all orders of an account may bring, or take: sums of them still fit a column.
 MOST_SHARES = 920_000_000
+# Money of one currency that may come into an account in all, or leave it, for the same reason.
+MOST_MONEY = 900_000_000_000_000
+_LARGE = 1_000_000_000
 # Orders posted in one transaction.
 POSTED_AT_ONCE = 1_000
 
@@ -139,7 +142,30 @@ def store_orders(
     for keys in in_groups([order.source_key for order in new]):
         query = select(_ORDER.id).where(_ORDER.account_id == account_id, _ORDER.source_key.in_(keys))
         stored += connection.scalars(query)
-    return post(connection, stored, now=now)
+    posted = post(connection, stored, now=now)
+    _refuse_too_much(connection, account_id, account, new)
+    return posted
+
+
+def _refuse_too_much(connection: Connection, account_id: int, account: str, new: Sequence[NewOrder]) -> None:
+    """Raise ValueOutOfRangeError where what came into an account in one currency, or went, can hardly be summed.
+
+    Looked at only where these orders move a billion or more: so much is left above the limit for thousands of others.
+    """
+    if sum(_worth(order) for order in new) < _LARGE:
+        return
+    for _, currency, *moved in ledger.load_turnover(connection, account_id):
+        if max(moved) > MOST_MONEY:
+            raise ValueOutOfRangeError(
+                f"account {account} can have taken in, or paid out, {MOST_MONEY:,} {currency} in all, and these orders "
+                "go beyond; keep them in another account"
+            )
+
+
+def _worth(order: NewOrder) -> Decimal:
+    """About how much money an order moves, in whatever currency."""
+    trade = order.amount if order.amount is not None else (order.quantity or 0) * (order.price or Decimal(0))
+    return trade + order.fee + order.tax + (order.counter_amount or 0)
 
 
 def _refuse_too_many(connection: Connection, account_id: int, new: Sequence[NewOrder], ids: Mapping[str, int]) -> None:
