@@ -459,6 +459,29 @@ def test_fraction_is_paid_at_the_close_and_again_at_the_price_a_person_enters(ma
     assert desk.cash()["A"] == {"USD": Decimal(5)}
 
 
+def test_account_whose_shares_a_split_makes_too_many_is_told_and_others_are_paid(make: Make) -> None:
+    desk = make({"id": "B", "currency": "USD"})
+    with_administrator(desk)
+    desk.trade("B", "XX", "2024-01-11", "900000000")
+    split = {"do": "split", "id": "s1", "symbol": "XX", "ex_date": "2024-03-11", "num": 2, "den": 1}
+    desk.carry_out(split)
+
+    for day in ("2024-04-02", "2024-04-03"):
+        summary = desk.run(day)
+
+        assert summary.status is RunStatus.SUCCESS
+        assert [(one["account"], one["qty"], one["cash"]) for one in desk.payments()] == [
+            ("A", "20.0000000000", "10.0000")
+        ]
+        assert [(row.title, row.body.split(" nothing")[0]) for row in desk.rows(Notification)] == [
+            ("XX CASH of 2024-03-14: more shares than can be kept", "In account B"),
+            ("XX SPLIT of 2024-03-11: more shares than can be kept", "In account B"),
+        ]
+    desk.carry_out({"do": "event_update", "id": "e1", "amount": "0.25"})
+    desk.run("2024-04-04")
+    assert desk.cash_log()["e1/A"] == ["10.0000", "-10.0000", "5.0000"]
+
+
 def test_shares_bought_late_for_a_dividend_count_for_those_that_were_paid_meanwhile(make: Make) -> None:
     desk = make(reinvest=True)
     desk.close("XX", "2024-03-01", "10.00")

@@ -194,12 +194,16 @@ class Suggestion(NamedTuple):
 
 
 class Wait(NamedTuple):
-    """A leg that waits for a price or a rate; ``is_over``: for too long, it is not booked any more."""
+    """A leg that waits for a price or a rate; ``is_over``: for too long, it is not booked any more.
+
+    ``account_id`` where it waits for what is to be done in one account, which people are told of at once.
+    """
 
     action_id: int
     leg: Leg
     what: str
     is_over: bool = False
+    account_id: int | None = None
 
 
 @dataclass(slots=True)

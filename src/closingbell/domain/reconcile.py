@@ -12,6 +12,7 @@ from closingbell.domain.actions import AcceptedKind
 from closingbell.domain.bookkeeping import CHANGED, NO_LONGER_ENTITLED, NO_PRICE, NO_RATE, NOT_YET, USERS_OWN
 from closingbell.domain.dividends import RATE_ONE, Amounts, converted, dividend_amounts
 from closingbell.domain.entitlements import FractionPolicy, PositionWalk, SplitStep, Trade, shown_quantity
+from closingbell.domain.money import BIGINT_MAX
 from closingbell.domain.payment_legs import accrual_leg, books_the_same, payment_leg, share_leg
 from closingbell.domain.payments import (
     BookedLeg,
@@ -41,6 +42,7 @@ _UNTAXED = frozenset({AcceptedKind.RETURN_OF_CAPITAL.value})
 _DAY = timedelta(days=1)
 
 CANCELLED = "the dividend was cancelled"
+TOO_MANY = "more shares than can be kept"
 NOT_DUE = "the pay date is not reached any more"
 
 
@@ -84,9 +86,11 @@ class _Reconciler(SharesForCash):
             return
         quantity = self.walk.advance(dividend.ex_date)
         if quantity == 0:
-            if dividend.is_held:
-                return
-            self._take_back(booked, paid, NO_LONGER_ENTITLED)
+            if not dividend.is_held:
+                self._take_back(booked, paid, NO_LONGER_ENTITLED)
+            return
+        if abs(quantity) > BIGINT_MAX:
+            self._leave(dividend.id)
             return
         accrual = self._accrual(dividend, quantity, booked)
         if self._is_users_own(dividend, accrual):
@@ -267,10 +271,18 @@ class _Reconciler(SharesForCash):
             self._take_back(booked, paid, NO_LONGER_ENTITLED if event.counts else CANCELLED)
             return
         shown = shown_quantity(step.before), shown_quantity(step.after)
+        if max(map(abs, shown)) > BIGINT_MAX:
+            self._leave(key)
+            return
         if booked is None or (booked.quantity, booked.quantity_after, booked.due_date) != (*shown, split.ex_date):
             moved = booked is not None and self._reverse(booked, CHANGED)
             self._book(self._share_leg(event, Leg.SPLIT, shown[0], after=shown[1]), is_moved=moved)
         self._cash_in_lieu(event, step, paid)
+
+    def _leave(self, action_id: int) -> None:
+        """Book nothing for shares that no column holds: this account waits for a person, and others are paid."""
+        self.changes.waiting.append(Wait(action_id, Leg.SPLIT, TOO_MANY, account_id=self.holder.account_id))
+        self.changes.unpaid.add(action_id)
 
     def _cash_in_lieu(self, event: ShareEvent, step: SplitStep, paid: BookedLeg | None) -> None:
         fraction, key = step.fraction, event.split.action_id

@@ -122,6 +122,8 @@ def _is_late(facts: CompanyFacts, wait: Wait) -> bool:
     """Whether people must be told that a leg waits: shares are not bought any more, other legs wait for days."""
     if wait.leg is Leg.DRIP:
         return wait.is_over
+    if wait.account_id is not None:
+        return True
     state = facts.states.get(wait.action_id)
     if state is None or state.state is not EventState.PAYABLE or state.changed_at is None:
         return False

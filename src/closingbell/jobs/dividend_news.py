@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from sqlalchemy import Connection
@@ -11,9 +11,10 @@ from sqlalchemy import Connection
 from closingbell.domain.actions import PayDateStatus
 from closingbell.domain.incidents import Message
 from closingbell.domain.money import MONEY_SCALE, from_scaled, plain
-from closingbell.domain.payments import Changes, Leg
+from closingbell.domain.payments import Changes, Leg, Wait
 from closingbell.jobs.dividend_deciding import Decision
 from closingbell.stores import incidents, ledger
+from closingbell.stores.accounts import AccountFacts, load_accounts
 
 ESTIMATED = PayDateStatus.ESTIMATED.value
 # What a missing price or rate keeps from accounts, and the way out; {} is the action.
@@ -24,6 +25,10 @@ _LATE = {
     Leg.CIL: "cash for a fraction waits for it. Enter the agent's price with closingbell actions edit {} "
     "--cash-in-lieu-price PRICE, or a missing rate with closingbell books fx FROM TO DATE RATE.",
 }
+_LATE[Leg.SPLIT] = (
+    "nothing is booked for it, and all other accounts are paid. Delete orders of the account with closingbell orders "
+    "delete and enter them in several accounts, none of which holds more than 900 million shares after the splits."
+)
 _LATE[Leg.FRACTION] = _LATE[Leg.CIL]
 _CASH_LEGS = frozenset({Leg.PAYMENT, Leg.CIL, Leg.FRACTION})
 
@@ -37,7 +42,7 @@ def tell(
     now: datetime,
 ) -> None:
     """Write messages about what this transaction books, and what still waits in it, as part of it."""
-    messages = [*_reversals(accounts), *_estimates(accounts), *_waits(finished)]
+    messages = [*_reversals(accounts), *_estimates(accounts), *_waits(connection, finished)]
     below = _lowered(accounts)
     if below:
         messages += _overdrawn(connection, below)
@@ -94,18 +99,31 @@ def _estimates(accounts: Sequence[tuple[Decision, int, Changes]]) -> list[Messag
     ]
 
 
-def _waits(finished: Sequence[Decision]) -> list[Message]:
+def _waits(connection: Connection, finished: Sequence[Decision]) -> list[Message]:
     """One message for each action and what it waits for; the key keeps a repeat from being told."""
+    wanted = sorted({wait.account_id for one in finished for wait in one.late if wait.account_id is not None})
+    names = load_accounts(connection, wanted) if wanted else {}
     return [
         Message(
-            f"dividend-waits:{wait.action_id}:{wait.leg}:{wait.what}",
+            f"dividend-waits:{wait.action_id}:{wait.leg}:{_number(wait)}{wait.what}",
             "warning",
             f"{_name(decision, wait.action_id)}: {wait.what}",
-            f"In {count} account{'s' * (count > 1)} {_LATE[wait.leg].format(wait.action_id)}",
+            f"In {_where(count, wait, names)} {_LATE[wait.leg].format(wait.action_id)}",
         )
         for decision in finished
         for wait, count in sorted(decision.late.items())
     ]
+
+
+def _number(wait: Wait) -> str:
+    return "" if wait.account_id is None else f"{wait.account_id}:"
+
+
+def _where(count: int, wait: Wait, names: Mapping[int, AccountFacts]) -> str:
+    """Which account waits, or in how many something does."""
+    if wait.account_id is not None:
+        return f"account {names[wait.account_id].name}"
+    return f"{count} account{'s' * (count > 1)}"
 
 
 def _lowered(accounts: Sequence[tuple[Decision, int, Changes]]) -> dict[int, set[str]]:
