@@ -89,7 +89,7 @@ def test_entry_of_nobody_is_named(ann: House) -> None:
         f" WHERE id = {first_cash(ann)}",
     )
 
-    assert found(ann)["orphans"] == ["the group gift (1 entries) belongs to no order and no payment"]
+    assert found(ann)["orphans"] == ["the group gift (1 entry) belongs to no order and no payment"]
 
 
 def test_entry_with_the_number_of_a_payment_and_a_key_of_its_own_is_named(ann: House) -> None:
@@ -100,7 +100,7 @@ def test_entry_with_the_number_of_a_payment_and_a_key_of_its_own_is_named(ann: H
         f" FROM ledger_entry WHERE id = {first_cash(ann, paid=True)}",
     )
 
-    assert found(ann)["orphans"] == ["the group gift (1 entries) belongs to no order and no payment"]
+    assert found(ann)["orphans"] == ["the group gift (1 entry) belongs to no order and no payment"]
 
 
 def test_entry_under_the_key_of_a_payment_is_counted_whatever_its_number(ann: House) -> None:

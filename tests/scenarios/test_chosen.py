@@ -195,7 +195,7 @@ def test_plan_of_a_range_is_printed(house: House) -> None:
 
     result = house.command("refresh-prices", "--from", "2012-11-01", "--to", "2012-11-05", "--dry-run")
 
-    assert result.stdout.splitlines() == ["AAPL  2012-11-01 to 2012-11-05: 3 missing", "would send 1 requests"]
+    assert result.stdout.splitlines() == ["AAPL  2012-11-01 to 2012-11-05: 3 missing", "would send 1 request"]
     assert house.rows(JobLog) == []
 
 

@@ -271,7 +271,7 @@ def test_byte_order_mark_is_no_part_of_the_heading(house: House, importing: Call
 def test_windows_line_ends_and_empty_lines(house: House, importing: Callable[..., Any]) -> None:
     file = (HEADER + "2012-11-29,BUY,AAPL,10,589.36,0,USD\n\n,,,,,,\n").replace("\n", "\r\n").encode()
 
-    assert first_line(importing(file).stdout) == "added 1 orders to account Ann (new); 0 were there"
+    assert first_line(importing(file).stdout) == "added 1 order to account Ann (new); 0 were there"
 
 
 @pytest.mark.parametrize(

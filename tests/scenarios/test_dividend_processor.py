@@ -101,7 +101,7 @@ def test_run_says_what_it_booked(make: Make) -> None:
     summary = make().run("2024-04-02")
 
     assert summary.status is RunStatus.SUCCESS
-    assert summary.message == "1 payments booked, 0 taken back: 5.00 USD"
+    assert summary.message == "1 payment booked, 0 taken back: 5.00 USD"
     assert [(item.symbol, item.stored_count) for item in summary.items] == [("XX", 2)]
 
 
@@ -358,7 +358,7 @@ def test_run_up_to_a_day_books_what_was_due_then_and_nothing_later(make: Make) -
     assert as_of(desk, "2024-04-01") == "0 payments booked, 0 taken back"
     owed = [("2024-03-14", "Receivable", Decimal(5)), ("2024-03-14", "Income:Dividend:CASH", Decimal(-5))]
     assert entries(desk) == owed
-    assert as_of(desk, "2024-04-02") == "1 payments booked, 0 taken back: 5.00 USD"
+    assert as_of(desk, "2024-04-02") == "1 payment booked, 0 taken back: 5.00 USD"
     paid = [*owed, ("2024-04-02", "Cash", Decimal(5)), ("2024-04-02", "Receivable", Decimal(-5))]
     assert entries(desk) == paid
     # Once more, and an earlier day after a later one, change nothing; nor does the ordinary run.
@@ -378,7 +378,7 @@ def test_run_up_to_a_day_corrects_what_counts_by_then_and_takes_nothing_later_ba
         desk.change_action(name, amount=Decimal("0.60"))
     desk.change_action("s1", is_cancelled=True)
 
-    assert as_of(desk, "2024-03-20") == "1 payments booked, 1 taken back: 1.00 USD"
+    assert as_of(desk, "2024-03-20") == "1 payment booked, 1 taken back: 1.00 USD"
 
     assert desk.cash_log() == {"e2/A": ["5.0000", "-5.0000", "6.0000"], "e1/A": ["5.0000"]}
     assert [(row.leg, row.is_active) for row in desk.rows(DividendPayment) if row.leg == "SPLIT"] == [("SPLIT", 1)]
@@ -585,7 +585,7 @@ def test_commands_pay_list_and_explain(house: House) -> None:
     dry = house.command("run-dividend-processor", "--dry-run")
     assert dry.output.splitlines()[-1] == "would pay 1 account 2.30 USD"
     paid = house.command("run-dividend-processor")
-    assert (paid.exit_code, paid.output.split(" (run")[0]) == (0, "SUCCESS: 1 payments booked, 0 taken back: 2.30 USD")
+    assert (paid.exit_code, paid.output.split(" (run")[0]) == (0, "SUCCESS: 1 payment booked, 0 taken back: 2.30 USD")
     listed = house.command("payments", "--symbol", "MSFT")
     assert "2.30 USD" in listed.output
     [payment] = [one for one in house.rows(DividendPayment) if one.leg == "PAYMENT"]

@@ -102,7 +102,7 @@ def test_the_line_can_be_left_out(house: House, importing: Callable[..., Result]
     assert result.exit_code == 0, result.stderr
     assert result.stderr.splitlines() == ["left out: line 3: left out as asked"]
     assert result.stdout.splitlines() == [
-        "schwab: added 1 orders to account Ann (new); 0 were there, 1 left out, 0 doubtful",
+        "schwab: added 1 order to account Ann (new); 0 were there, 1 left out, 0 doubtful",
         "1 BUY",
         "new companies: SPY",
     ]
@@ -141,7 +141,7 @@ def test_overlapping_files_add_only_what_is_new(house: House, importing: Callabl
 
     result = importing(SCHWAB + rows[1] + rows[2] + rows[0])
 
-    assert ": added 1 orders to account Ann; 3 were there" in result.stdout
+    assert ": added 1 order to account Ann; 3 were there" in result.stdout
     assert cash(house) == {"USD": Decimal("-464.75")}
 
 

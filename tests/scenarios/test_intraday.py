@@ -548,7 +548,7 @@ def test_dry_run_prints_the_questions_and_asks_none(house: House) -> None:
     result = house.command("run-intraday-refresh", "--dry-run")
     as_json = json.loads(house.command("run-intraday-refresh", "--dry-run", "--format", "json").stdout)
 
-    assert result.stdout == "AAPL  minutes from 2012-11-30 09:30 EST\nwould send 1 requests\n"
+    assert result.stdout == "AAPL  minutes from 2012-11-30 09:30 EST\nwould send 1 request\n"
     assert as_json == [{"symbol": "AAPL", "since": "2012-11-30T14:30:00+00:00"}]
     assert (house.charts(), house.rows(JobLog)) == ([], [])
 

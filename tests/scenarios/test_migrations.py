@@ -152,7 +152,7 @@ def test_orders_that_are_there_are_posted(empty: House) -> None:
 
     result = empty.command("init-db")
 
-    assert result.stdout.startswith("the ledger was brought up to 1 orders\n")
+    assert result.stdout.startswith("the ledger was brought up to 1 order\n")
     assert [(row.name, str(row.amount)) for row in empty.rows(LedgerEntry)] == [
         ("Cash", "123.4500"),
         ("Equity:Deposits", "-123.4500"),

@@ -131,12 +131,12 @@ def test_what_is_reinvested_is_told_beside_what_is_paid(make: Make) -> None:
     preview = preview_dividends(desk.context, DividendSelection())
     assert preview.in_words() == "would pay 1 account 53.00 USD, 52.98 USD of it reinvested"
     assert preview.lines == ("XX: 3 to book, 0 to take back, cash 53.00 USD, 52.98 USD of it reinvested",)
-    told = "1 payments booked, 0 taken back: 53.00 USD, 52.98 USD of it reinvested"
+    told = "1 payment booked, 0 taken back: 53.00 USD, 52.98 USD of it reinvested"
     assert desk.run("2024-04-02").message == told
 
     # The next one's price comes two days late.
     desk.carry_out(XX | {"id": "next", "amount": "5.00", "ex_date": "2024-05-14", "pay_date": "2024-06-03"})
-    assert desk.run("2024-06-03").message == "1 payments booked, 0 taken back: 65.00 USD"
+    assert desk.run("2024-06-03").message == "1 payment booked, 0 taken back: 65.00 USD"
     desk.close("XX", "2024-06-03", "20.00")
     desk.clock.set(datetime(2024, 6, 5, 21, tzinfo=UTC))
     late = preview_dividends(desk.context, DividendSelection()).in_words()
@@ -149,13 +149,13 @@ def test_late_order_for_a_dividend_paid_long_ago_is_reinvested_once_its_price_co
     desk = make({"id": "A", "currency": "USD"}, {"id": "R", "currency": "USD", "reinvest": True})
     desk.carry_out({"do": "event_cancel", "id": "y"})
     desk.carry_out({"do": "delete_trade", "id": "R buys XX"})
-    assert desk.run("2024-04-02").message == "1 payments booked, 0 taken back: 5.00 USD"
+    assert desk.run("2024-04-02").message == "1 payment booked, 0 taken back: 5.00 USD"
     for day in ("2024-04-15", "2024-05-15"):
         assert desk.run(day).message == "0 payments booked, 0 taken back"
 
     # An order from before the ex-date is entered in June, and no price of the pay date is stored yet.
     desk.trade("R", "XX", "2024-02-01", "30", name="late")
-    assert desk.run("2024-06-03").message == "1 payments booked, 0 taken back: 15.00 USD"
+    assert desk.run("2024-06-03").message == "1 payment booked, 0 taken back: 15.00 USD"
     assert desk.run("2024-06-03").message == "0 payments booked, 0 taken back"
     assert desk.run("2024-06-05").message == "0 payments booked, 0 taken back"
     desk.close("XX", "2024-04-02", "20.00")

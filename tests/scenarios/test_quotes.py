@@ -88,7 +88,7 @@ def test_dry_run_says_what_goes_by_quote_and_what_by_company(house: House) -> No
         "AAPL  2012-11-30: 1 missing, by quote",
         "IBM  2012-11-30: 1 missing, by quote",
         "MSFT  2012-11-29 to 2012-11-30: 2 missing",
-        "would send 2 requests: 1 for 2 quotes, 1 charts",
+        "would send 2 requests: 1 for 2 quotes, 1 chart",
     ]
     assert house.asked() == {}
 
@@ -499,7 +499,7 @@ def test_sweep_by_hand_and_its_plan(house: House) -> None:
 
     assert plan.stdout.splitlines() == [
         "AAPL  2012-11-26 to 2012-11-30: 2 provisional",
-        "would send 1 requests",
+        "would send 1 request",
     ]
     assert done.exit_code == 0
     assert '"job_name": "price_sweep"' in done.stdout

@@ -133,7 +133,7 @@ def test_file_that_names_old_orders_by_the_new_name_adds_only_what_is_new(renami
     assert added(*(line.format("META") for line in (bought, twice, twice))) == told
     assert added(*(line.format("FB") for line in (bought, twice, twice))) == told
     third = added(*(line.format("META") for line in (bought, twice, twice, twice)))
-    assert third == "csv: added 1 orders to account Ann; 3 were there, 0 left out, 0 doubtful"
+    assert third == "csv: added 1 order to account Ann; 3 were there, 0 left out, 0 doubtful"
     assert sum(row.quantity for row in renaming.rows(Order)) == 13
 
 

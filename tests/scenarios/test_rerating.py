@@ -207,6 +207,6 @@ def test_command_shows_and_asks(house: House) -> None:
     assert house.command("rerate-payment", number).exit_code == 2
     told = json.loads(house.command("rerate-payment", number, "--why", "abroad", "--format", "json").stdout)
     assert [one["leg"] for one in told["legs"]] == ["ACCRUAL", "PAYMENT"]
-    assert house.command("run-dividend-processor").output.startswith("SUCCESS: 1 payments booked, 1 taken back: -2.13")
+    assert house.command("run-dividend-processor").output.startswith("SUCCESS: 1 payment booked, 1 taken back: -2.13")
     last = str(max(row.id for row in house.rows(DividendPayment)))
     assert "stays as it is" in house.command("rerate-payment", last, "--why", "abroad").stdout

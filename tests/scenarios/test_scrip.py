@@ -68,7 +68,7 @@ def test_account_that_chose_shares_has_whole_ones_and_the_rest_in_cash(make: Mak
 
     told = desk.run("2024-04-02").message
 
-    assert told == "1 payments booked, 0 taken back: 50.00 USD, 40.00 USD of it reinvested"
+    assert told == "1 payment booked, 0 taken back: 50.00 USD, 40.00 USD of it reinvested"
     # 50.00 are two shares at 20.00 and 10.00.
     assert desk.positions()["A"] == {"XX": Decimal(102)}
     assert desk.cash_log() == {"e1/A": ["50.0000", "-40.0000"]}

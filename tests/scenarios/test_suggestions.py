@@ -228,7 +228,7 @@ def test_commands_list_accept_and_dismiss(house: House) -> None:
     assert accepted.stdout == "1 suggestion of Ann will be paid by the next dividend run\n"
     dismissed = house.command("suggestions", "dismiss", "--all", "--account", "Ann")
     assert dismissed.stdout == "1 suggestion of Ann will not be shown again\n"
-    assert house.command("run-dividend-processor").output.startswith("SUCCESS: 1 payments booked, 0 taken back: 2.30")
+    assert house.command("run-dividend-processor").output.startswith("SUCCESS: 1 payment booked, 0 taken back: 2.30")
     assert house.command("suggestions", "list").stdout == "nothing is suggested\n"
     [_, line] = house.command("suggestions", "list", "--decided").stdout.splitlines()
     assert line.split()[:3] == [ibm, "Ann", "IBM"]

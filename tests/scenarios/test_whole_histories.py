@@ -162,7 +162,7 @@ def test_company_that_was_sold_is_read_back_to_its_first_order(ibm: House) -> No
 def test_plan_says_which_answers_are_long(ibm: House) -> None:
     plan = ibm.at("2012-12-26 18:00").command("run-price-sweep", "--dry-run").stdout.splitlines()
 
-    assert plan[-1] == "would send 1 requests"
+    assert plan[-1] == "would send 1 request"
     assert plan[0].endswith("its dividends and splits since 2012-05-01")
 
 

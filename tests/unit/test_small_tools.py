@@ -20,7 +20,7 @@ from closingbell.queries.csv_text import csv_lines
 from closingbell.utils.clock import FixedClock, OffsetClock, require_aware
 from closingbell.utils.deadlines import DeadlinePool
 from closingbell.utils.garbage import cycles_kept
-from closingbell.utils.text import formula_safe, listed
+from closingbell.utils.text import counted, formula_safe, listed
 
 
 @given(st.text())
@@ -142,3 +142,11 @@ def test_cycles_are_looked_for_again_once_nobody_needs_quiet() -> None:
             raise ValueError("inner")
         assert not gc.isenabled()
     assert gc.isenabled()
+
+
+def test_one_is_counted_as_one() -> None:
+    assert counted(0, "payment") == "0 payments"
+    assert counted(1, "payment") == "1 payment"
+    assert counted(2000, "payment") == "2,000 payments"
+    assert counted(1, "company", "companies") == "1 company"
+    assert counted(2, "company", "companies") == "2 companies"

@@ -22,6 +22,7 @@ from closingbell.models.types import ScaledDecimal, UtcDateTime
 from closingbell.stores.database import open_database
 from closingbell.stores.orders import post_missing
 from closingbell.stores.sessions import HOME
+from closingbell.utils.text import counted
 
 
 def alembic_for(app: Flask) -> Alembic:
@@ -75,7 +76,7 @@ def init_db() -> None:
     _write_down_sessions(current_context())
     posted = post_missing(current_context().database, now=current_context().clock.now())
     if posted:
-        click.echo(f"the ledger was brought up to {posted} orders")
+        click.echo(f"the ledger was brought up to {counted(posted, 'order')}")
     click.echo(f"{where}: {'tables are ready' if changed else 'already up to date'}")
 
 

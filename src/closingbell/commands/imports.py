@@ -18,7 +18,7 @@ from closingbell.usecases.imports.entries import DOUBTFUL, LEFT_OUT
 from closingbell.usecases.imports.formats import FORMATS
 from closingbell.usecases.imports.mapping import read_mapping
 from closingbell.usecases.imports.preview import ImportPreview, PreviewRow
-from closingbell.utils.text import listed
+from closingbell.utils.text import counted, listed
 
 _ROWS_SHOWN = 20
 _MAP_LIMIT = 1024 * 1024
@@ -108,7 +108,7 @@ def _print(preview: ImportPreview, *, dry_run: bool) -> None:
     verb = "would add" if dry_run else "added"
     new = " (new)" if preview.is_new_account else ""
     click.echo(
-        f"{preview.format}: {verb} {preview.added_count} orders to account {preview.account}{new};"
+        f"{preview.format}: {verb} {counted(preview.added_count, 'order')} to account {preview.account}{new};"
         f" {preview.known_count} were there, {preview.left_out_count} left out, {preview.doubtful_count} doubtful"
     )
     if preview.type_counts:

@@ -27,6 +27,7 @@ from closingbell.jobs.runner import Occasion
 from closingbell.stores.marks import claim_origin
 from closingbell.usecases import watching
 from closingbell.utils.logs import configure_logs
+from closingbell.utils.text import counted
 
 _COLUMNS = {
     "symbol": lambda row: row.symbol,
@@ -77,7 +78,7 @@ def _print_plan(context: JobContext, symbols: tuple[str, ...] | None, format_: s
         click.echo(item.in_words())
     for skipped in plan.skipped:
         click.echo(f"{skipped.symbol}  skipped: {skipped.message}")
-    click.echo(f"would send {len(plan.items)} requests" if plan.items else plan.why_nothing)
+    click.echo(f"would send {counted(len(plan.items), 'request')}" if plan.items else plan.why_nothing)
 
 
 @click.command("watch", cls=Command)

@@ -12,7 +12,7 @@ from closingbell.errors import ImportRefusedError
 from closingbell.jobs.context import current_context
 from closingbell.usecases.import_orders import ImportResult
 from closingbell.usecases.import_orders import import_orders as import_into
-from closingbell.utils.text import listed
+from closingbell.utils.text import counted, listed
 
 
 @click.command("import-orders", cls=Command)
@@ -47,6 +47,9 @@ def _read(file: str) -> str:
 def _print(result: ImportResult, *, dry_run: bool) -> None:
     verb = "would add" if dry_run else "added"
     new = " (new)" if result.is_new_account else ""
-    click.echo(f"{verb} {result.added_count} orders to account {result.account}{new}; {result.known_count} were there")
+    click.echo(
+        f"{verb} {counted(result.added_count, 'order')} to account {result.account}{new}; "
+        f"{result.known_count} were there"
+    )
     if result.new_symbols:
         click.echo(f"new companies: {listed(result.new_symbols)}")

@@ -14,6 +14,7 @@ from closingbell.jobs.context import JobContext, current_context
 from closingbell.queries.suggestions import SuggestionView, list_suggestions
 from closingbell.stores.marks import require_tables
 from closingbell.usecases.suggestions import accept_suggestions, dismiss_suggestions
+from closingbell.utils.text import counted
 
 
 @click.group("suggestions")
@@ -70,7 +71,7 @@ _all = click.option("--all", "is_all", is_flag=True, help="All that are suggeste
 def accept(action_ids: tuple[int, ...], account: str, is_all: bool, by: str) -> None:
     """Have them paid like any other: the next dividend run books them. ACTION is the number of a corporate action."""
     found = accept_suggestions(_ready_context(), account, _chosen(action_ids, is_all=is_all), by=by)
-    click.echo(f"{_counted(len(found))} of {account} will be paid by the next dividend run")
+    click.echo(f"{counted(len(found), 'suggestion')} of {account} will be paid by the next dividend run")
 
 
 @suggestions.command("dismiss", cls=Command)
@@ -82,17 +83,13 @@ def accept(action_ids: tuple[int, ...], account: str, is_all: bool, by: str) -> 
 def dismiss(action_ids: tuple[int, ...], account: str, is_all: bool, by: str) -> None:
     """Leave them alone: they are not shown again. ACTION is the number of a corporate action."""
     found = dismiss_suggestions(_ready_context(), account, _chosen(action_ids, is_all=is_all), by=by)
-    click.echo(f"{_counted(len(found))} of {account} will not be shown again")
+    click.echo(f"{counted(len(found), 'suggestion')} of {account} will not be shown again")
 
 
 def _chosen(action_ids: Sequence[int], *, is_all: bool) -> Sequence[int] | None:
     if is_all == bool(action_ids):
         raise UsageError("name corporate actions by their numbers, or all of the account with --all")
     return None if is_all else action_ids
-
-
-def _counted(count: int) -> str:
-    return f"{count} suggestion{'' if count == 1 else 's'}"
 
 
 def _ready_context() -> JobContext:

@@ -30,6 +30,7 @@ from closingbell.stores.dividend_progress import Waiting
 from closingbell.stores.marks import claim_origin
 from closingbell.stores.upsert import in_groups
 from closingbell.utils.garbage import cycles_kept
+from closingbell.utils.text import counted
 
 DIVIDEND_PROCESSOR = "dividend_processor"
 COMPANY_FAILED = "dividends.company_failed"
@@ -144,9 +145,11 @@ def _process(context: JobContext, run: Run, selection: DividendSelection) -> End
         end_sweep(context, run.id, unexpected, now)
     failed = run.failed_count
     money = tally.moved.in_words()
-    message = f"{tally.booked} payments booked, {tally.reversed} taken back" + (f": {money}" if money else "")
+    message = f"{counted(tally.booked, 'payment')} booked, {tally.reversed} taken back" + (
+        f": {money}" if money else ""
+    )
     if failed:
-        message += f"; {failed} companies failed"
+        message += f"; {counted(failed, 'company', 'companies')} failed"
     if not failed:
         return Ending(RunStatus.SUCCESS, message)
     return Ending(RunStatus.PARTIAL if failed < tally.looked_at else RunStatus.FAILED, message)

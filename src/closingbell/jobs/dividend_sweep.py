@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 from closingbell.domain.incidents import Message
 from closingbell.jobs.context import JobContext
 from closingbell.stores import dividend_progress, incidents
+from closingbell.utils.text import counted
 
 SWEEP_DIFFERS = "dividends.sweep_differs"
 SWEEP_EVERY = timedelta(days=7)
@@ -31,11 +32,12 @@ def end_sweep(context: JobContext, run_id: int, unexpected: Sequence[str], now: 
     if unexpected:
         _log.error(SWEEP_DIFFERS, symbols=list(unexpected[:10]), count=len(unexpected))
         named = ", ".join(unexpected[:10]) + (f" and {len(unexpected) - 10} more" if len(unexpected) > 10 else "")
+        where = counted(len(unexpected), "company", "companies")
         messages.append(
             Message(
                 f"dividend-sweep:{run_id}",
                 "error",
-                f"The weekly look over all dividends found differences in {len(unexpected)} companies",
+                f"The weekly look over all dividends found differences in {where}",
                 f"They were booked now, but a mark was missing for {named}: something changed orders or corporate "
                 f"actions past closingbell. See: closingbell payments --run {run_id}",
             )

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from closingbell.domain.money import MONEY_SCALE, from_scaled, grouped, plain
 from closingbell.domain.payments import Changes, Leg
 from closingbell.jobs.dividend_deciding import Decision
+from closingbell.utils.text import counted
 
 # What these legs spend was paid before, and is told beside the cash.
 _IN_SHARES = frozenset({Leg.DRIP, Leg.SCRIP})
@@ -90,16 +91,16 @@ class Preview:
         money = _listed(self.cash)
         if self.account_count:
             bought = f", {_listed(self.reinvested)} of it reinvested" if self.reinvested else ""
-            yield f"would pay {_counted(self.account_count, 'account')} {money or 'no cash'}{bought}"
+            yield f"would pay {counted(self.account_count, 'account')} {money or 'no cash'}{bought}"
         if self.reversal_count:
             moved = f" ({money})" if money and not self.account_count else ""
-            yield f"would take back {_counted(self.reversal_count, 'payment')}{moved}"
+            yield f"would take back {counted(self.reversal_count, 'payment')}{moved}"
         if self.reinvested_late:
             yield f"would reinvest {_listed(self.reinvested_late)} of earlier payments"
         if self.owed_count:
-            yield f"would write down what is owed to {_counted(self.owed_count, 'account')}"
+            yield f"would write down what is owed to {counted(self.owed_count, 'account')}"
         if self.share_count:
-            yield f"would move shares of {_counted(self.share_count, 'account')}"
+            yield f"would move shares of {counted(self.share_count, 'account')}"
         if not (self.account_count or self.reversal_count or self.reinvested_late) and self.lines:
             yield "no cash moves"
 
@@ -130,10 +131,6 @@ def preview_of(decisions: Iterable[Decision], *, suggestion_count: int) -> Previ
         suggestion_count,
         tuple(lines),
     )
-
-
-def _counted(count: int, what: str) -> str:
-    return f"{count:,} {what}{'s' * (count != 1)}"
 
 
 def _line(decision: Decision) -> str:

@@ -27,6 +27,7 @@ from closingbell.jobs.context import JobContext
 from closingbell.jobs.market_time import DAYS_FOR_UNHELD, load_session_list
 from closingbell.stores import action_rows, actions, companies, prices, quarantine
 from closingbell.stores.companies import CompanyFacts, why_over
+from closingbell.utils.text import counted
 
 # Before that nobody keeps prices, and calendars know little.
 EARLIEST = date(1950, 1, 1)
@@ -85,8 +86,9 @@ class Plan:
         """``3 requests: 1 for 12 quotes, 2 charts``."""
         quotes, charts = -(-len(self.quoted) // QUOTES_PER_REQUEST), len(self.charts)
         if not quotes:
-            return f"{charts} requests"
-        return f"{quotes + charts} requests: {quotes} for {len(self.quoted)} quotes, {charts} charts"
+            return counted(charts, "request")
+        by_quote = f"{quotes} for {counted(len(self.quoted), 'quote')}"
+        return f"{counted(quotes + charts, 'request')}: {by_quote}, {counted(charts, 'chart')}"
 
     def newest_in_words(self) -> str:
         """The newest closed session over all exchanges of the plan."""

@@ -23,6 +23,7 @@ from closingbell.stores.database import Database
 from closingbell.stores.orders import BOOKABLE
 from closingbell.stores.run_totals import load_totals
 from closingbell.stores.upsert import in_groups, table_of
+from closingbell.utils.text import counted
 
 _ORDER, _ENTRY, _LEG = table_of(Order).c, table_of(LedgerEntry).c, table_of(DividendPayment).c
 _ACTION, _LOG = table_of(CorporateActionRow).c, table_of(JobLog).c
@@ -133,7 +134,7 @@ def _orphans(connection: Connection) -> Iterator[str]:
         .group_by(_ENTRY.group_key)
     )
     for group, count in connection.execute(query):
-        yield f"the group {group} ({count} entries) belongs to no order and no payment"
+        yield f"the group {group} ({counted(count, 'entry', 'entries')}) belongs to no order and no payment"
     yield from _companies(connection)
 
 

@@ -26,3 +26,8 @@ def listed(names: Sequence[str], *, limit: int = 10) -> str:
     """``A, B and 3 more``: at most ``limit`` by name, the rest counted."""
     shown = ", ".join(names[:limit])
     return f"{shown} and {len(names) - limit} more" if len(names) > limit else shown
+
+
+def counted(count: int, what: str, many: str | None = None) -> str:
+    """``1 payment``, ``2,000 payments``; ``many`` where an s does not make more of ``what``: ``2 companies``."""
+    return f"{count:,} {what if count == 1 else many or what + 's'}"
