@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from closingbell.models import LedgerEntry, Order
+from closingbell.models import CorporateActionRow, LedgerEntry, Order
 from closingbell.stores.upsert import table_of
 from tests.app_fixtures import House
 
@@ -172,11 +172,12 @@ def test_changed_state_and_day_are_named(ann: House) -> None:
     change(ann, "UPDATE dividend_state SET state = 'EX'")
     change(ann, "UPDATE dividend_progress SET next_date = '2031-01-01'")
 
+    dividend = ann.rows(CorporateActionRow)[0].id
     assert found(ann) == {
         "states": [
-            "AAPL CASH of 2012-11-07 (corporate action 1) is kept as EX with pay date 2012-11-15 CONFIRMED, and comes "
-            "to PAID with pay date 2012-11-15 CONFIRMED",
-            "AAPL is kept as due next on 2031-01-01, and is due on never",
+            f"AAPL CASH of 2012-11-07 (corporate action {dividend}) is kept as EX with pay date 2012-11-15 CONFIRMED, "
+            "and comes to PAID with pay date 2012-11-15 CONFIRMED",
+            "AAPL is kept as due on 2031-01-01, and comes to be due never",
         ]
     }
     # What a run looks at anyway is its business.

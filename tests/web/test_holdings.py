@@ -15,7 +15,7 @@ def test_choice_is_shown_kept_and_written_down(site: Site) -> None:
     [account] = [one for one in house.rows(Account) if one.name == "Ann"]
     page = f"/portfolio/{account.id}"
     browser = site.as_("member")
-    assert "as the account" in plain_text(browser.text(page))
+    assert "by account" in plain_text(browser.text(page))
     assert "As the account: no Yes No" in plain_text(browser.text(f"{page}/holdings/AAPL"))
 
     assert browser.post(f"{page}/holdings/AAPL", reinvest="perhaps").status_code == 422

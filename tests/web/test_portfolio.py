@@ -50,8 +50,8 @@ def test_an_account_shows_cost_value_gain_and_cash(ann: Site) -> None:
     assert "Worth 97,897.27 USD Cash 87,210.15 USD On its way 7.22 USD" in text
     assert (
         "AAPL Apple Inc. 15.00 10,125.00 USD 675.00 585.28 Fri 2012-11-30 8,779.20 USD -1,345.80 -750.00 "
-        "IBM International Business Machines Corporation 10.00 1,950.00 USD 195.00 190.07 "
-        "Fri 2012-11-30 1,900.70 USD -49.30 0.00" in text
+        "by account : dividends of AAPL IBM International Business Machines Corporation 10.00 1,950.00 USD 195.00 "
+        "190.07 Fri 2012-11-30 1,900.70 USD -49.30 0.00" in text
     )
 
 

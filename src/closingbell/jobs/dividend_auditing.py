@@ -30,8 +30,8 @@ def find_state_differences(connection: Connection, *, now: datetime, lag: int | 
                     name = f"{symbol} {action.kind.value} of {action.ex_date} (corporate action {action_id})"
                     yield f"{name} is kept as {_said(stored)}, and comes to {_said(state)}"
             if decision.next_date != facts.waiting.next_date:
-                kept, found = facts.waiting.next_date or "never", decision.next_date or "never"
-                yield f"{symbol} is kept as due next on {kept}, and is due on {found}"
+                kept, found = (f"on {day}" if day else "never" for day in (facts.waiting.next_date, decision.next_date))
+                yield f"{symbol} is kept as due {kept}, and comes to be due {found}"
 
 
 def _said(state: StoredState | None) -> str:
