@@ -167,22 +167,29 @@ def load_links(connection: Connection, action_ids: Sequence[int]) -> dict[tuple[
 def load_choices(connection: Connection, action_ids: Sequence[int]) -> dict[tuple[int, int], bool]:
     """What people said of suggestions, by action and account: whether it is accepted."""
     row = table_of(DividendChoice).c
-    found = {}
-    for group in in_groups(action_ids):
-        query = select(row.corporate_action_id, row.account_id, row.is_accepted)
-        for action_id, account_id, is_accepted in connection.execute(query.where(row.corporate_action_id.in_(group))):
-            found[action_id, account_id] = bool(is_accepted)
-    return found
+    return _load_said(connection, row.is_accepted, row.corporate_action_id, row.account_id, action_ids)
 
 
 def load_elections(connection: Connection, action_ids: Sequence[int]) -> dict[tuple[int, int], bool]:
     """What people chose for one dividend that may be had in shares, by action and account: whether they take them."""
     row = table_of(ScripElection).c
+    return _load_said(connection, row.takes_shares, row.corporate_action_id, row.account_id, action_ids)
+
+
+def _load_said(
+    connection: Connection,
+    said: ColumnElement[bool],
+    of_action: ColumnElement[int],
+    of_account: ColumnElement[int],
+    action_ids: Sequence[int],
+) -> dict[tuple[int, int], bool]:
+    """What people said, yes or no, of actions for accounts: by action and account."""
     found = {}
     for group in in_groups(action_ids):
-        query = select(row.corporate_action_id, row.account_id, row.takes_shares)
-        for action_id, account_id, takes_shares in connection.execute(query.where(row.corporate_action_id.in_(group))):
-            found[action_id, account_id] = bool(takes_shares)
+        for action_id, account_id, is_so in connection.execute(
+            select(of_action, of_account, said).where(of_action.in_(group))
+        ):
+            found[action_id, account_id] = bool(is_so)
     return found
 
 
